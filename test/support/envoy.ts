@@ -12,10 +12,10 @@ import { parse } from 'yaml';
 
 /** `ENVOY_PATH`, else `envoy` on the PATH, else the one `weft` keeps in the user's cache. Throws when there is none. */
 export function findEnvoy(): string {
-  const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   const candidates = [
-    process.env['ENVOY_PATH'] ?? '',
-    ...(process.env['PATH'] ?? '').split(delimiter).map((directory) => join(directory, 'envoy')),
+    process.env.ENVOY_PATH ?? '',
+    ...(process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, 'envoy')),
     join(cache, 'weft/envoy-1.40.0/envoy'),
   ];
   const found = candidates.find((file) => file !== '' && isExecutable(file));
