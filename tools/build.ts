@@ -2,7 +2,7 @@
  * Bundles the program into `dist/`. Code splitting keeps what is imported lazily (all of Envoy's messages) out
  * of the files that `weft --help` loads.
  */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -40,9 +40,10 @@ const result = await build({
 });
 writeFileSync(join(dist, 'weft.mjs'), launcher);
 
-// Chunks are named by content, and a running program may still load those of the build before this one:
-// remove only what neither build knows, which is everything once the next build comes.
+// Chunks are named by content, and a program that runs meanwhile may still load its own: keep old ones for a day.
 const made = new Set(Object.keys(result.metafile.outputs).map((path) => path.split('/').at(-1)));
 for (const name of readdirSync(dist)) {
-  if (name.startsWith('chunk-') && !made.has(name)) rmSync(join(dist, name));
+  const old = statSync(join(dist, name)).mtimeMs < Date.now() - 86_400_000;
+  if (name.startsWith('chunk-') && !made.has(name) && old) rmSync(join(dist, name));
 }
+rmSync(join(dist, '.cache'), { recursive: true, force: true });
