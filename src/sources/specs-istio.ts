@@ -1,5 +1,4 @@
-import type { Labels } from './specs.ts';
-import type { KubeObject } from './types.ts';
+import type { KubeObject, Labels } from './types.ts';
 
 /** Istio's networking.istio.io/v1 and security.istio.io/v1, every field. Absent is absent: these CRDs have no defaults. */
 export type VirtualServiceObject = KubeObject<VirtualServiceSpec>;

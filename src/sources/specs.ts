@@ -1,11 +1,33 @@
-import type { KubeObject } from './types.ts';
+import type { HTTPRouteObject } from './specs-gateway.ts';
+import type {
+  AuthorizationPolicyObject,
+  DestinationRuleObject,
+  PeerAuthenticationObject,
+  VirtualServiceObject,
+} from './specs-istio.ts';
+import type { Kind, KubeObject, Labels } from './types.ts';
 
 /**
  * The specs of the kinds the mesh reads, as they are after validation: defaults filled in, `null` gone.
  * Istio's kinds are whole, so that `resolve` can name what it does not support; core kinds hold what the mesh reads.
  * Durations are strings (`1.5s`), as written.
  */
-export type Labels = Readonly<Record<string, string>>;
+export type ObjectsByKind = AllKinds<{
+  readonly Namespace: NamespaceObject;
+  readonly ServiceAccount: ServiceAccountObject;
+  readonly Service: ServiceObject;
+  readonly Pod: PodObject;
+  readonly Deployment: DeploymentObject;
+  readonly EndpointSlice: EndpointSliceObject;
+  readonly HTTPRoute: HTTPRouteObject;
+  readonly VirtualService: VirtualServiceObject;
+  readonly DestinationRule: DestinationRuleObject;
+  readonly PeerAuthentication: PeerAuthenticationObject;
+  readonly AuthorizationPolicy: AuthorizationPolicyObject;
+}>;
+/** Does not compile when a kind is missing. */
+type AllKinds<T extends Readonly<Record<Kind, KubeObject>>> = T;
+
 export type LabelSelector = {
   readonly matchLabels?: Labels;
   readonly matchExpressions?: readonly {

@@ -1,13 +1,15 @@
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 
+export type Labels = Readonly<Record<string, string>>;
+
 /** Kubernetes object metadata, reduced to what the mesh reads. `namespace` is `''` for cluster-scoped objects. */
 export type ObjectMeta = {
   readonly name: string;
   readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-  /** RFC 3339, or `''` when unknown: then age never decides and names do. */
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  /** RFC 3339 in UTC, to the second; `''` when unknown, which counts as the youngest. */
   readonly creationTimestamp: string;
   /** Counts accepted changes of the spec; starts at 1. */
   readonly generation: number;
