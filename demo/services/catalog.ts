@@ -12,6 +12,8 @@ export function catalog(): void {
   serve(8080, ({ path }) => {
     if (path === '/courses') return { status: 200, body: { courses } };
     const course = courses.find(({ id }) => path === `/courses/${id}`);
-    return course === undefined ? { status: 404, body: { error: `no course at ${path}` } } : { status: 200, body: course };
+    return course === undefined
+      ? { status: 404, body: { error: `no course at ${path}` } }
+      : { status: 200, body: course };
   });
 }

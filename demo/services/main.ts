@@ -4,7 +4,7 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
   'api-gw': async () => (await import('./front.ts')).apiGateway(),
   enrol: async () => (await import('./front.ts')).enrol(),
   catalog: async () => (await import('./catalog.ts')).catalog(),
-  'pay-core': async () => (await import('./pay-core.ts')).payCore(process.env['VERSION'] ?? 'v1'),
+  'pay-core': async () => (await import('./pay-core.ts')).payCore(process.env.VERSION ?? 'v1'),
   fx: async () => (await import('./back.ts')).fx(),
   ledger: async () => (await import('./back.ts')).ledger(),
   notify: async () => (await import('./back.ts')).notify(),

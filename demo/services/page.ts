@@ -1,13 +1,19 @@
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const escapes: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (c) => escapes[c] ?? c);
 }
 
 function row(course: unknown): string {
   const { id, title, price } = Object(course) as { id?: unknown; title?: unknown; price?: unknown };
-  return `<li><div><b>${escape(String(title))}</b><span>${(Number(price) / 100).toFixed(2)} USD</span></div>
-<form method="post" action="/enrol"><input type="hidden" name="course" value="${escape(String(id))}"><button>Enrol</button></form></li>`;
+  return `<li><div><b>${escaped(String(title))}</b><span>${(Number(price) / 100).toFixed(2)} USD</span></div>
+<form method="post" action="/enrol"><input type="hidden" name="course" value="${escaped(String(id))}"><button>Enrol</button></form></li>`;
 }
 
 /** The shop's one page. */
@@ -20,5 +26,5 @@ li{display:flex;justify-content:space-between;align-items:center;padding:1rem;ma
 li span{display:block;color:#5b6475;font-size:.9rem}button{font:inherit;border:0;border-radius:8px;padding:.5rem 1rem;background:#2b5fd9;color:#fff;cursor:pointer}
 output{display:block;padding:.8rem 1rem;border-radius:10px;background:#e8f0e4;margin:1rem 0}</style></head><body>
 <h1>Campus Pay</h1><p>Choose a course; tuition is paid in euro, through ten services and their sidecars.</p>
-${note === '' ? '' : `<output>${escape(note)}</output>`}<ul>${courses.map(row).join('')}</ul></body></html>`;
+${note === '' ? '' : `<output>${escaped(note)}</output>`}<ul>${courses.map(row).join('')}</ul></body></html>`;
 }

@@ -29,18 +29,21 @@ const service: ServiceDefinition = {
 
 /** Scores payments over gRPC. With FLAKY=n every n-th answer is UNAVAILABLE. */
 export function risk(): void {
-  const every = Number(process.env['FLAKY'] ?? 0);
+  const every = Number(process.env.FLAKY ?? 0);
   let calls = 0;
   const server = new Server();
   server.addService(service, {
     check: (_: unknown, done: (error: { code: number; details: string } | null, value?: unknown) => void) => {
       calls++;
-      if (every > 0 && calls % every === 0) done({ code: status.UNAVAILABLE, details: 'the model is being reloaded' });
+      if (every > 0 && calls % every === 0)
+        done({ code: status.UNAVAILABLE, details: 'the model is being reloaded' });
       else done(null, { ok: true });
     },
   });
   server.bindAsync('0.0.0.0:9090', ServerCredentials.createInsecure(), (error) => {
-    console.log(JSON.stringify(error === null ? { message: 'listening', port: 9090 } : { error: error.message }));
+    console.log(
+      JSON.stringify(error === null ? { message: 'listening', port: 9090 } : { error: error.message }),
+    );
   });
   endWith(() => server.tryShutdown(() => process.exit(0)));
 }

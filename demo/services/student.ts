@@ -4,23 +4,27 @@ const courses = ['algebra', 'networks', 'poetry', 'finance'];
 
 /** Twenty requests a second, evenly: three of ten enrol, one of ten is gold. The same sequence at every start. */
 export function student(): void {
-  const perSecond = Number(process.env['RPS'] ?? 20);
+  const perSecond = Number(process.env.RPS ?? 20);
   let turn = 0;
   let ok = 0;
   let failed = 0;
-  setInterval(async () => {
+  const once = async (): Promise<void> => {
     const n = turn++;
     const headers = n % 10 === 0 ? { 'x-tier': 'gold' } : {};
     const { status } =
       n % 10 < 3
-        ? await call('http://web/enrol', headers, { student: `s${n % 97}`, course: courses[n % courses.length] })
+        ? await call('http://web/enrol', headers, {
+            student: `s${n % 97}`,
+            course: courses[n % courses.length],
+          })
         : await call('http://web/', headers);
     if (status >= 200 && status < 400) ok++;
     else {
       failed++;
       console.log(JSON.stringify({ message: 'failed', n, status }));
     }
-  }, 1000 / perSecond);
+  };
+  setInterval(() => void once(), 1000 / perSecond);
   setInterval(() => console.log(JSON.stringify({ message: 'so far', ok, failed })), 5_000);
   endWith(() => process.exit(0));
 }
