@@ -68,7 +68,10 @@ async function readPayload({ token, keys, audience, now }: TokenCheck): Promise<
     });
     return payload;
   } catch (error) {
-    throw refused(error instanceof errors.JOSEError ? `${error.code}: ${error.message}` : 'it is no JWT', error);
+    throw refused(
+      error instanceof errors.JOSEError ? `${error.code}: ${error.message}` : 'it is no JWT',
+      error,
+    );
   }
 }
 
