@@ -70,7 +70,7 @@ with open(work + "/envoy", "rb") as file:
         digest.update(block)
 if digest.hexdigest() != expected:
     shutil.rmtree(work)
-    sys.exit("sha256 of Envoy is %s, not %s" % (digest.hexdigest(), expected))
+    sys.exit("error: sha256 of Envoy is %s, not %s" % (digest.hexdigest(), expected))
 PYTHON
     chmod 755 "$work/envoy" &&
     mv -f "$work/envoy" "$envoy" &&

@@ -29,9 +29,14 @@ step() {
   took=$(($(date +%s) - began))
   if [ -t 2 ]; then printf '\r\033[K' >&2; fi
   if [ "$took" -ge 1 ]; then say "$label… $took s"; fi
-  if [ "$status" -ne 0 ]; then tail -n 15 "$log" | sed 's/^/  | /' >&2; fi
+  if [ "$status" -ne 0 ]; then complaints "$log" | sed 's/^/  | /' >&2; fi
   rm -f "$log"
   return "$status"
+}
+
+# What a tool said went wrong, which need not be what it said last.
+complaints() {
+  grep -iE '^(npm error|error|e:|.*\berror:)' "$1" | grep -vE '^npm error *$' | head -n 8 | grep . || tail -n 12 "$1"
 }
 
 # The sleeps let go of stderr: whoever reads it must not wait for the last of them.
