@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises';
+import { type PodAddress, podNetwork } from './addresses.ts';
+import { runCommand } from './command.ts';
+
+/** The machine's end of the pod network, inside the mesh's own network namespace. Call once. */
+export async function createPodNetwork(): Promise<void> {
+  await ip([
+    'link set lo up',
+    `link add ${podNetwork.bridge} type bridge`,
+    `addr add ${podNetwork.gateway}/16 dev ${podNetwork.bridge}`,
+    `link set ${podNetwork.bridge} up`,
+    // The first `netns add` prepares /run/netns; two at once would race for it.
+    'netns add weft-first',
+    'netns del weft-first',
+  ]);
+  // Without it a packet to nowhere vanishes and its sender waits; with it the sender is told at once.
+  await writeFile('/proc/sys/net/ipv4/ip_forward', '1').catch(() => {});
+}
+
+/** A network namespace with one link to the others. Its address answers when this returns. */
+export type PodNetwork = {
+  /** As `/run/netns/<name>`. */
+  readonly path: string;
+  readonly remove: () => Promise<void>;
+};
+
+export async function addPodNetwork(name: string, address: PodAddress): Promise<PodNetwork> {
+  await ip([
+    `netns add ${name}`,
+    `link add ${address.link} type veth peer name eth0 netns ${name}`,
+    `link set ${address.link} master ${podNetwork.bridge} up`,
+  ]);
+  await ip(
+    [
+      'link set lo up',
+      `addr add ${address.ip}/16 dev eth0`,
+      'link set eth0 up',
+      `route add default via ${podNetwork.gateway}`,
+    ],
+    name,
+  );
+  return {
+    path: `/run/netns/${name}`,
+    remove: async () => {
+      // The link first: its other end lives as long as anything still runs in the namespace.
+      await ip([`link del ${address.link}`, `netns del ${name}`]);
+    },
+  };
+}
+
+/** One process for many changes: starting `ip` costs more than what it does. */
+async function ip(lines: readonly string[], namespace?: string): Promise<void> {
+  await runCommand(
+    'ip',
+    [...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-'],
+    `${lines.join('\n')}\n`,
+  );
+}
