@@ -1,0 +1,308 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { cluster, endpoints, httpListener, routes, tcpListener } from '../../test/support/resources.ts';
+import type { Resource, ResourceType } from '../snapshot/resource.ts';
+import { resourceTypes } from '../snapshot/resource.ts';
+import { type Snapshot, snapshotOf } from '../snapshot/snapshot.ts';
+import { createModel, encodeAll, type Model, type ModelOptions, snapshots } from './model-client.test.ts';
+import { step } from './step.ts';
+import { type DeltaRequest, isWaiting, openStream, type StreamEvent, type StreamState } from './stream.ts';
+
+type Move =
+  | { readonly kind: 'want'; readonly snapshot: Snapshot }
+  | { readonly kind: 'connect'; readonly kept: Parameters<Model['connect']>[0] }
+  | {
+      readonly kind: 'ask';
+      readonly type: ResourceType;
+      readonly names: readonly string[];
+      readonly give: boolean;
+    }
+  | { readonly kind: 'client' | 'server' | 'writable' | 'tick' };
+
+const traffic: fc.Arbitrary<Move> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant<Move>({ kind: 'client' }) },
+  { weight: 6, arbitrary: fc.constant<Move>({ kind: 'server' }) },
+  { weight: 6, arbitrary: fc.constant<Move>({ kind: 'writable' }) },
+  { weight: 4, arbitrary: snapshots.map((snapshot): Move => ({ kind: 'want', snapshot })) },
+  { weight: 1, arbitrary: fc.constant<Move>({ kind: 'tick' }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom('everything' as const, 'nothing' as const, 'everything, unsaid' as const)
+      .map((kept): Move => ({ kind: 'connect', kept })),
+  },
+);
+
+const names = fc.uniqueArray(
+  fc.constantFrom('*', 'c0', 'c1', 'c2', 'r0', 'r1', 'l0', 'l1', 'default', 'never'),
+  {
+    minLength: 1,
+    maxLength: 3,
+  },
+);
+const asking: fc.Arbitrary<Move> = fc
+  .record({ type: fc.constantFrom(...resourceTypes), names, give: fc.boolean() })
+  .map((move): Move => ({ kind: 'ask', ...move }));
+
+/** Refuses about one version in seven, another one for each salt. */
+function refusing(salt: number): (resource: Resource) => boolean {
+  return ({ version }) =>
+    salt > 0 && (Number.parseInt(version.slice(0, 8), 16) ^ (salt * 0x9e3779b1)) % 7 === 0;
+}
+
+function play(model: Model, moves: readonly Move[]): void {
+  let ticks = 0;
+  for (const move of moves) {
+    switch (move.kind) {
+      case 'want':
+        model.want(move.snapshot);
+        break;
+      case 'connect':
+        model.connect(move.kept);
+        break;
+      case 'ask':
+        model.ask(move.type, move.give ? { unsubscribe: move.names } : { subscribe: move.names });
+        break;
+      case 'client':
+        model.clientReads();
+        break;
+      case 'server':
+        model.serverReads();
+        break;
+      case 'writable':
+        model.writable();
+        break;
+      case 'tick':
+        // Patience is never lost while messages are under way; see the test about silence for that.
+        if (ticks++ < 4) model.tick(1_000);
+        break;
+      default:
+        move satisfies never;
+    }
+  }
+  model.settle();
+  model.check();
+}
+
+const salts = fc.nat(20);
+const moves = fc.array(traffic, { maxLength: 120 });
+/** More by hand: `WEFT_RUNS=20000 node --test src/xds/step.test.ts`. */
+const runs = { numRuns: Number(process.env.WEFT_RUNS ?? 300) };
+
+function property(options: Omit<ModelOptions, 'refuses'>, more: fc.Arbitrary<Move[]> = moves): void {
+  fc.assert(
+    fc.property(more, salts, (list, salt) => {
+      const model = createModel({ ...options, refuses: refusing(salt) });
+      if (options.asks !== 'nothing') model.connect('nothing');
+      play(model, list);
+    }),
+    runs,
+  );
+}
+
+test('an Envoy ends with its snapshot, and never lacks a cluster that it names', () => {
+  property({ order: 'acked', asks: 'envoy', refusal: 'whole' });
+});
+
+test('the same when it keeps the good part of what it refuses', () => {
+  property({ order: 'acked', asks: 'envoy', refusal: 'partial' });
+});
+
+test('a node agent ends with its snapshot, and refuses by name', () => {
+  property({ order: 'written', asks: 'all', refusal: 'by name' });
+});
+
+test('a node agent that refuses whole responses ends with the good part', () => {
+  property({ order: 'written', asks: 'all', refusal: 'whole' });
+});
+
+for (const order of ['acked', 'written'] as const) {
+  test(`any order of subscriptions to names and to everything (${order})`, () => {
+    const mixed = fc.array(fc.oneof({ weight: 4, arbitrary: traffic }, { weight: 1, arbitrary: asking }), {
+      maxLength: 80,
+    });
+    property({ order, asks: 'nothing', refusal: 'partial' }, mixed);
+  });
+}
+
+test('step changes nothing but what it returns', () => {
+  const frozen: StreamState[] = [];
+  const one = snapshotOf(encodeAll([cluster('a'), endpoints('a', [1])]));
+  const events: StreamEvent[] = [
+    { kind: 'snapshot', snapshot: one },
+    request('cluster', {}),
+    request('cluster', { nonce: '1', error: { message: 'no', byName: new Map() } }),
+    request('endpoint', { subscribe: ['a', 'b'] }),
+    request('endpoint', { unsubscribe: ['b'] }),
+    { kind: 'snapshot', snapshot: snapshotOf([]) },
+    { kind: 'tick', now: 0 },
+    { kind: 'writable' },
+  ];
+  let stream = openStream({ order: 'acked' });
+  for (const event of events) {
+    const before = structuredClone(visible(stream));
+    frozen.push(stream);
+    const next = step(stream, event).stream;
+    assert.deepEqual(visible(stream), before);
+    stream = next;
+  }
+});
+
+function visible(stream: StreamState): unknown {
+  return { ...stream, snapshot: stream.snapshot?.layers.length };
+}
+
+function request(type: ResourceType, parts: Partial<DeltaRequest>): StreamEvent {
+  const all: DeltaRequest = { type, subscribe: [], unsubscribe: [], initial: new Map(), nonce: '', ...parts };
+  return { kind: 'request', request: all };
+}
+
+/** Feeds events to a stream and keeps what it says. */
+function conversation(order: 'acked' | 'written') {
+  let stream = openStream({ order });
+  return {
+    get stream() {
+      return stream;
+    },
+    say(event: StreamEvent) {
+      const first = step(stream, event);
+      const second = step(first.stream, { kind: 'writable' });
+      stream = second.stream;
+      return [...first.send, ...second.send].map(
+        ({ type, nonce, resources, removed }) =>
+          `${nonce} ${type}: ${[...resources.map(({ name }) => name), ...removed.map((name) => `-${name}`)].join(' ')}`,
+      );
+    },
+  };
+}
+
+test('what does not exist is answered at once, and sent when it comes to exist', () => {
+  const { say } = conversation('acked');
+  say({ kind: 'snapshot', snapshot: snapshotOf([]) });
+  assert.deepEqual(say(request('endpoint', { subscribe: ['a'] })), ['1 endpoint: -a']);
+  assert.deepEqual(say(request('endpoint', { nonce: '1' })), []);
+  const snapshot = snapshotOf(encodeAll([endpoints('a', [1])]));
+  assert.deepEqual(say({ kind: 'snapshot', snapshot }), ['2 endpoint: a']);
+});
+
+test('before the first snapshot nothing is answered, not even that something does not exist', () => {
+  const { say } = conversation('acked');
+  assert.deepEqual(say(request('endpoint', { subscribe: ['a', 'b'] })), []);
+  assert.deepEqual(say(request('cluster', {})), []);
+  const snapshot = snapshotOf(encodeAll([endpoints('a', [1])]));
+  assert.deepEqual(say({ kind: 'snapshot', snapshot }), ['1 cluster: ', '2 endpoint: a -b']);
+});
+
+test('a cluster that changes brings its endpoints along', () => {
+  const { say } = conversation('acked');
+  const all = (altStatName: string) =>
+    snapshotOf(
+      encodeAll([cluster('a', { altStatName }), cluster('b'), endpoints('a', [1]), endpoints('b', [2])]),
+    );
+  say({ kind: 'snapshot', snapshot: all('one') });
+  assert.deepEqual(say(request('cluster', {})), ['1 cluster: a b']);
+  assert.deepEqual(say(request('endpoint', { subscribe: ['a', 'b'] })), ['2 endpoint: a b']);
+  say(request('cluster', { nonce: '1' }));
+  say(request('endpoint', { nonce: '2' }));
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: all('two') }), ['3 cluster: a', '4 endpoint: a']);
+});
+
+test('a route waits for its new cluster and that for its endpoints; removals come last', () => {
+  const { say } = conversation('acked');
+  const to = (name: string) =>
+    snapshotOf(encodeAll([cluster(name), endpoints(name, [1]), routes('r', [name]), httpListener('l', 'r')]));
+  say({ kind: 'snapshot', snapshot: to('a') });
+  assert.deepEqual(say(request('cluster', {})), ['1 cluster: a']);
+  assert.deepEqual(say(request('listener', {})), []);
+  assert.deepEqual(say(request('endpoint', { subscribe: ['a'] })), ['2 endpoint: a']);
+  assert.deepEqual(say(request('endpoint', { nonce: '2' })), []);
+  assert.deepEqual(say(request('cluster', { nonce: '1' })), ['3 listener: l']);
+  assert.deepEqual(say(request('listener', { nonce: '3' })), []);
+  assert.deepEqual(say(request('route', { subscribe: ['r'] })), ['4 route: r']);
+  say(request('route', { nonce: '4' }));
+
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: to('b') }), ['5 cluster: b']);
+  assert.deepEqual(say(request('cluster', { nonce: '5' })), []);
+  assert.deepEqual(say(request('endpoint', { subscribe: ['b'] })), ['6 endpoint: b']);
+  assert.deepEqual(say(request('endpoint', { nonce: '6' })), ['7 route: r']);
+  assert.deepEqual(say(request('route', { nonce: '7' })), ['8 endpoint: -a', '9 cluster: -a']);
+});
+
+test('one bad listener among good ones is found by halves, and not sent again until it changes', () => {
+  const { say } = conversation('acked');
+  const all = (bad: string) =>
+    snapshotOf(
+      encodeAll(['l1', 'l2', 'l3', 'l4'].map((name) => tcpListener(name, name === 'l3' ? bad : 'ok'))),
+    );
+  const no = { error: { message: 'no', byName: new Map<string, string>() } };
+  say({ kind: 'snapshot', snapshot: all('bad') });
+  assert.deepEqual(say(request('listener', {})), ['1 listener: l1 l2 l3 l4']);
+  assert.deepEqual(say(request('listener', { nonce: '1', ...no })), ['2 listener: l1 l2']);
+  assert.deepEqual(say(request('listener', { nonce: '2' })), ['3 listener: l3 l4']);
+  assert.deepEqual(say(request('listener', { nonce: '3', ...no })), ['4 listener: l3']);
+  assert.deepEqual(say(request('listener', { nonce: '4', ...no })), ['5 listener: l4']);
+  assert.deepEqual(say(request('listener', { nonce: '5' })), []);
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: all('bad') }), []);
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: all('better') }), ['6 listener: l3']);
+});
+
+test('an answer to a response that is not outstanding is ignored', () => {
+  const { say } = conversation('acked');
+  say({ kind: 'snapshot', snapshot: snapshotOf(encodeAll([cluster('a')])) });
+  say(request('cluster', {}));
+  assert.deepEqual(say(request('cluster', { nonce: '99' })), []);
+  say({ kind: 'snapshot', snapshot: snapshotOf(encodeAll([cluster('a'), cluster('b')])) });
+  assert.deepEqual(say(request('cluster', { nonce: '98' })), []);
+  assert.deepEqual(say(request('cluster', { nonce: '1' })), ['2 cluster: b']);
+});
+
+test('a client that stays silent delays what follows by five seconds, not for ever', () => {
+  const { say, ...rest } = conversation('acked');
+  const all = [cluster('a'), endpoints('a', [1]), tcpListener('l', 'a')];
+  say({ kind: 'snapshot', snapshot: snapshotOf(encodeAll(all)) });
+  assert.deepEqual(say(request('cluster', {})), ['1 cluster: a']);
+  assert.deepEqual(say(request('listener', {})), []);
+  for (let now = 0; now < 5_000; now += 1_000) assert.deepEqual(say({ kind: 'tick', now }), []);
+  assert.deepEqual(say({ kind: 'tick', now: 5_000 }), ['2 listener: l']);
+  assert.equal(rest.stream === undefined, false);
+});
+
+test('ticks are asked for only while something is unanswered', () => {
+  const talk = conversation('acked');
+  talk.say({ kind: 'snapshot', snapshot: snapshotOf(encodeAll([cluster('a', { altStatName: 'x' })])) });
+  assert.equal(isWaiting(talk.stream), false);
+  talk.say(request('cluster', {}));
+  assert.equal(isWaiting(talk.stream), true);
+  talk.say(request('cluster', { nonce: '1' }));
+  assert.equal(isWaiting(talk.stream), false);
+});
+
+test('a blocked transport gets the newest state when it is free, and nothing in between', () => {
+  const of = (port: number) => snapshotOf(encodeAll([endpoints('a', [port])]));
+  let stream = openStream({ order: 'written' });
+  const say = (event: StreamEvent) => {
+    const next = step(stream, event);
+    stream = next.stream;
+    return next.send;
+  };
+  say({ kind: 'snapshot', snapshot: of(1) });
+  assert.equal(say(request('endpoint', { subscribe: ['*'] })).length, 1);
+  for (let port = 2; port < 50; port++) assert.equal(say({ kind: 'snapshot', snapshot: of(port) }).length, 0);
+  const [sent] = say({ kind: 'writable' });
+  assert.equal(sent?.resources[0], of(49).get('endpoint', 'a'));
+});
+
+test('a node agent gets large sets in pieces, of which only the last is complete', () => {
+  const big = Array.from({ length: 60 }, (_, index) =>
+    cluster(`c${index}`, { altStatName: 'x'.repeat(200_000) }),
+  );
+  let stream = openStream({ order: 'written' });
+  stream = step(stream, { kind: 'snapshot', snapshot: snapshotOf(encodeAll(big)) }).stream;
+  const { send } = step(stream, request('cluster', { subscribe: ['*'] }));
+  assert.equal(send.flatMap(({ resources }) => resources).length, 60);
+  assert.deepEqual(
+    send.map(({ complete }) => complete),
+    [false, false, true],
+  );
+});
