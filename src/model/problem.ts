@@ -27,6 +27,7 @@ export const problemCodes = {
   'WEFT-1006': 'the same object is defined twice',
   'WEFT-1007': 'the file cannot be read or is too large',
   'WEFT-1008': 'invalid name or namespace',
+  'WEFT-1009': 'kind not read by Weft',
   'WEFT-1101': 'field not supported yet',
   'WEFT-1201': 'service not found',
   'WEFT-1202': 'service port not found',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { deepEqual } from './content.ts';
+import { deepEqual } from '../base/content.ts';
 import { createStore, type Store, type Stored, type StoreEvent } from './store.ts';
 
 type Thing = Stored & { readonly spec: unknown };
@@ -85,7 +85,7 @@ describe('store', () => {
     const store = createStore<Things>();
     store.apply([apply(thing('Service', 'a', { spec: { ports: [{ port: 80 }] } }))]);
     const [object] = store.view().list('Service');
-    const { ports } = object?.spec as { ports: { port: number }[] };
+    const { ports } = (object?.spec ?? {}) as { ports: { port: number }[] };
     assert.throws(() => Object.assign(ports[0] ?? {}, { port: 1 }), TypeError);
     assert.throws(() => (store.view().list('Service') as Thing[]).push(thing('Service', 'x')), TypeError);
   });
