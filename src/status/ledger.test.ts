@@ -11,7 +11,8 @@ const workloads = ['campus/web-1', 'campus/pay-1'];
 type Op =
   | { readonly kind: 'want'; readonly workload: string; readonly resources: readonly WantedResource[] }
   | { readonly kind: 'fact'; readonly workload: string; readonly fact: AppliedFact }
-  | { readonly kind: 'reset' | 'forget'; readonly workload: string };
+  | { readonly kind: 'reset'; readonly workload: string }
+  | { readonly kind: 'forget'; readonly workload: string };
 
 const workload = fc.constantFrom(...workloads);
 const type = fc.constantFrom('cluster', 'route');
@@ -36,7 +37,8 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   fc.record({ kind: fc.constant('want' as const), workload, resources }),
   fc.record({ kind: fc.constant('fact' as const), workload, fact }),
   fc.record({ kind: fc.constant('fact' as const), workload, fact }),
-  fc.record({ kind: fc.constantFrom('reset' as const, 'forget' as const), workload }),
+  fc.record({ kind: fc.constant('reset' as const), workload }),
+  fc.record({ kind: fc.constant('forget' as const), workload }),
 );
 
 /** The ledger's meaning, said plainly and slowly: replay everything, then look at every resource. */

@@ -230,7 +230,8 @@ function count(ledger: Ledger, proxy: Proxy, entry: Entry, by: 1 | -1): void {
     return;
   }
   proxy.counts[state] += by;
-  if (state === 'rejected') by === 1 ? proxy.rejected.add(entry) : proxy.rejected.delete(entry);
+  if (state === 'rejected' && by === 1) proxy.rejected.add(entry);
+  if (state === 'rejected' && by === -1) proxy.rejected.delete(entry);
   for (const key of entry.wanted.objects) {
     const counts = proxy.objects.get(key) ?? { acked: 0, pending: 0, rejected: 0 };
     const before = worst(counts);

@@ -52,6 +52,7 @@ const questions: Readonly<Record<ProblemCode, ConditionType>> = {
   'WEFT-1006': 'Accepted',
   'WEFT-1007': 'Accepted',
   'WEFT-1008': 'Accepted',
+  'WEFT-1009': 'Accepted',
   'WEFT-1101': 'Accepted',
   'WEFT-1201': 'ResolvedRefs',
   'WEFT-1202': 'ResolvedRefs',
@@ -145,7 +146,7 @@ function parents(
   all: readonly Condition[],
 ): readonly ParentStatus[] {
   return refs
-    .filter((parentRef) => parentRef['kind'] === 'Service')
+    .filter((parentRef) => parentRef.kind === 'Service')
     .map((parentRef) => ({
       parentRef,
       controllerName,

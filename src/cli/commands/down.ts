@@ -1,0 +1,44 @@
+import { type Call, durationOption, textOption, waitFor } from '../call.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandFailure } from '../failure.ts';
+import { lookForTarget, processStartTime, type Target } from '../target.ts';
+
+/** Idempotent: no mesh is what was asked for. */
+export async function run(call: Call): Promise<ExitCode> {
+  const timeout = durationOption(call, 'timeout');
+  const found = await lookForTarget({ io: call.io, doors: call.doors, dir: textOption(call, 'dir') });
+  if (found.kind === 'none') {
+    call.io.stderr.write(`nothing to do: ${found.why}\n`);
+    return exitCodes.ok;
+  }
+  const { target } = found;
+  signal(target, 'SIGTERM');
+  await waitFor(call, {
+    timeout,
+    look: async () => ((await runs(target)) ? undefined : true),
+    describe: () => `waiting for the mesh in ${target.directory} to end (pid ${target.pid})`,
+    next: `kill -KILL ${target.pid} ends it and everything it started at once`,
+  });
+  call.io.stdout.write(`${call.style.mark('ok')} ended the mesh in ${target.directory}\n`);
+  return exitCodes.ok;
+}
+
+async function runs({ pid, startTime }: Target): Promise<boolean> {
+  return (await processStartTime(pid)) === startTime;
+}
+
+function signal({ pid, directory }: Target, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ESRCH') return;
+    throw new CommandFailure(
+      {
+        exitCode: exitCodes.noPermission,
+        message: `no permission to end the mesh in ${directory} (pid ${pid})`,
+        next: 'run the command as the user that started it, or with sudo',
+      },
+      cause,
+    );
+  }
+}

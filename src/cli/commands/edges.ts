@@ -1,0 +1,44 @@
+import { sleep } from '../../base/time.ts';
+import { agentSocket, type Call, durationOption, flagOption, target } from '../call.ts';
+import { showDuration } from '../duration.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { type Edge, readEdges } from '../mesh.ts';
+import { print, type View } from '../output.ts';
+import type { Style } from '../style.ts';
+
+export async function run(call: Call): Promise<ExitCode> {
+  const window = showDuration(durationOption(call, 'window'));
+  const mesh = await target(call);
+  const show = async (): Promise<void> => {
+    const edges = await readEdges(agentSocket(call, mesh), window);
+    await print(call.io, call.format, view(edges, window, call.style));
+  };
+  await show();
+  while (flagOption(call, 'watch')) {
+    await sleep(2000, call.io.signal);
+    // Ctrl-C is how a watch ends: nothing failed.
+    if (call.io.signal.aborted) return exitCodes.ok;
+    call.io.stdout.write(call.format === 'json' ? '' : '\n');
+    await show();
+  }
+  return exitCodes.ok;
+}
+
+/** `-o json` is a bare list: the shape that scripts rely on. */
+function view(edges: readonly Edge[], window: string, style: Style): View {
+  return {
+    data: edges,
+    header: ['SOURCE', 'TARGET', 'RPS', 'OK%', 'P50', 'P99', 'MTLS'],
+    rows: edges.map((edge) => [
+      edge.source,
+      edge.target,
+      edge.rps.toFixed(1),
+      (100 * edge.successRate).toFixed(2),
+      `${Math.round(edge.p50Ms)}ms`,
+      `${Math.round(edge.p99Ms)}ms`,
+      edge.mtls ? `${style.mark('ok')} yes` : `${style.mark('fail')} no`,
+    ]),
+    names: edges.map(({ source, target: to }) => `${source}->${to}`),
+    empty: `no traffic in the last ${window}`,
+  };
+}

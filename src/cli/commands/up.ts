@@ -1,0 +1,36 @@
+import { resolve } from 'node:path';
+import { type Call, durationOption, flagOption, textOption, wholeNumberOption } from '../call.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandFailure } from '../failure.ts';
+import type { UpOptions } from '../io.ts';
+
+/** Reads the options; the work is the program's own. */
+export async function run(call: Call): Promise<ExitCode> {
+  const code = await call.doors.up(upOptions(call), call.io);
+  // The program's exit codes are those of the table; a foreign one is still passed on as it is.
+  return code as ExitCode;
+}
+
+function upOptions(call: Call): UpOptions {
+  const [argument] = call.args;
+  const option = textOption(call, 'dir') ?? (call.io.env.WEFT_DIR || undefined);
+  if (argument !== undefined && textOption(call, 'dir') !== undefined && argument !== option) {
+    throw new CommandFailure({
+      exitCode: exitCodes.usage,
+      message: `two directories: ${argument} and ${option}`,
+      next: `weft up ${argument}`,
+    });
+  }
+  const directory = argument ?? option;
+  const envoy = textOption(call, 'envoy');
+  return {
+    ...(directory !== undefined && { directory: resolve(call.io.cwd, directory) }),
+    demo: flagOption(call, 'demo'),
+    shopPort: wholeNumberOption(call, 'shopPort', 65_535),
+    metricsPort: wholeNumberOption(call, 'metricsPort', 65_535),
+    separate: flagOption(call, 'separate'),
+    certificateTtlSeconds: Math.max(1, Math.round(durationOption(call, 'certTtl') / 1000)),
+    outboundPolicy: textOption(call, 'outboundPolicy') === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY',
+    ...(envoy !== undefined && { envoy: resolve(call.io.cwd, envoy) }),
+  };
+}
