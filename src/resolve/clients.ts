@@ -1,0 +1,117 @@
+import type { Mesh, MeshSettings } from '../model/mesh.ts';
+import type { ServiceKey } from '../model/names.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Service } from '../model/service.ts';
+import type { ClientView, ServiceView } from '../model/traffic.ts';
+import { buildServiceView } from './client-view.ts';
+import type { ClientWorld } from './client-world.ts';
+import { type DestinationRules, findDestinationRules, mergeDestinationRules } from './destination-rule.ts';
+import { isVisible } from './host.ts';
+import type { RouteIndex } from './http-route-parent.ts';
+import { type Asked, perList, reuse, sameItems, stillAnswers, tracked } from './remember.ts';
+import type { Topology } from './topology.ts';
+import { findVirtualService, type VirtualServices } from './virtual-service-host.ts';
+
+export type ClientInput = {
+  readonly topology: Topology;
+  readonly routes: RouteIndex;
+  readonly virtualServices: VirtualServices;
+  readonly destinationRules: DestinationRules;
+  readonly plaintext: (servicePort: string) => boolean;
+};
+export type Clients = { readonly views: Mesh['clients']; readonly problems: readonly Problem[] };
+
+/** A service's view, and everything it was made from. It fits every client, now and later, that answers the same. */
+type Made = {
+  readonly service: Service;
+  readonly asked: readonly Asked[];
+  readonly view: ServiceView;
+  readonly problems: readonly Problem[];
+};
+type Shelf = Map<ServiceKey, Made[]>;
+
+export function createClients(
+  settings: MeshSettings,
+): (input: ClientInput, last: Mesh['clients'] | undefined) => Clients {
+  const merged = perList(mergeDestinationRules);
+  let shelf: Shelf = new Map();
+  return (input, last) => {
+    const fresh: Shelf = new Map();
+    const views = new Map<string, ClientView>();
+    const namespaces = [
+      ...new Set(input.topology.workloads.values().map(({ namespace }) => namespace)),
+    ].sort();
+    let previous: readonly ServiceView[] = [];
+    for (const namespace of namespaces) {
+      const world = createWorld(input, { namespace, settings, merged });
+      const old = last?.get(namespace);
+      const oldViews = new Map(old?.services.map((view) => [view.service.key, view]));
+      const seen = input.topology.reads.filter(({ visibility }) => isVisible(visibility, namespace));
+      const services = seen.flatMap(({ key }) => {
+        const service = input.topology.services.get(key);
+        if (!service) return [];
+        const made = findMade(fresh, service, world) ?? findMade(shelf, service, world);
+        const found = made ?? make(service, world, oldViews.get(key));
+        keep(fresh, found);
+        return [found.view];
+      });
+      const list = [old?.services ?? [], previous].find((known) => sameItems(known, services)) ?? services;
+      previous = list;
+      views.set(namespace, old?.services === list ? old : { namespace, services: list });
+    }
+    shelf = fresh;
+    return { views, problems: [...fresh.values()].flat().flatMap(({ problems }) => problems) };
+  };
+}
+
+function findMade(shelf: Shelf, service: Service, world: ClientWorld): Made | undefined {
+  return shelf.get(service.key)?.find((made) => made.service === service && stillAnswers(world, made.asked));
+}
+
+function keep(shelf: Shelf, made: Made): void {
+  const list = shelf.get(made.service.key);
+  if (!list) shelf.set(made.service.key, [made]);
+  else if (!list.includes(made)) list.push(made);
+}
+
+function make(service: Service, world: ClientWorld, old: ServiceView | undefined): Made {
+  const { world: asking, asked } = tracked<ClientWorld>(world);
+  const { view, problems } = buildServiceView(service, asking);
+  return { service, asked, view: reuse(old, view), problems };
+}
+
+const nobody: readonly never[] = [];
+
+type Client = {
+  readonly namespace: string;
+  readonly settings: MeshSettings;
+  readonly merged: (
+    rules: ReturnType<typeof findDestinationRules>,
+  ) => ReturnType<typeof mergeDestinationRules>;
+};
+
+function createWorld(input: ClientInput, { namespace, settings, merged }: Client): ClientWorld {
+  const { topology, routes, virtualServices, destinationRules, plaintext } = input;
+  return {
+    service: (host) => {
+      const read = topology.find(host);
+      return read && topology.services.get(read.key);
+    },
+    hidden: (host) => {
+      const read = topology.find(host);
+      return read !== undefined && !isVisible(read.visibility, namespace);
+    },
+    missing: topology.missing,
+    httpRoutes: (port) =>
+      routes.consumers.get(`${namespace} ${port}`) ?? routes.producers.get(port) ?? nobody,
+    virtualService: (host) => findVirtualService(virtualServices, host, namespace),
+    destinationRule: (host) => {
+      const owner = topology.find(host)?.namespace ?? '';
+      const root = settings.rootNamespace;
+      const found = findDestinationRules(destinationRules, { host, client: namespace, owner, root });
+      return found.length > 0 ? merged(found) : undefined;
+    },
+    isClient: (name) => name === namespace,
+    plaintext,
+  };
+}
