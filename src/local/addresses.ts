@@ -24,10 +24,15 @@ export const podNetwork = {
 } as const;
 
 const firstIndex = 2;
-const firstUid = 10_000;
 
-/** `size` is how many pods there may be at once; a /16 and 65,536 subordinate users leave room for 50,000. */
-export function createAddresses(size = 50_000): Addresses {
+export type AddressRange = {
+  /** Of the first pod; the others follow. */
+  readonly firstUid: number;
+  /** How many pods there may be at once: a /16 and 65,536 subordinate users leave room for 50,000. */
+  readonly size?: number;
+};
+
+export function createAddresses({ firstUid, size = 50_000 }: AddressRange): Addresses {
   const byKey = new Map<string, number>();
   const used = new Set<number>();
   // Where the search goes on: an address just freed rests as long as possible, for the sake of caches.
@@ -37,7 +42,7 @@ export function createAddresses(size = 50_000): Addresses {
       const before = byKey.get(key);
       if (before !== undefined && !used.has(before)) {
         used.add(before);
-        return addressOf(before);
+        return addressOf(before, firstUid);
       }
       for (let tried = 0; tried < size; tried++) {
         const slot = next;
@@ -46,7 +51,7 @@ export function createAddresses(size = 50_000): Addresses {
         used.add(slot);
         for (const [other, held] of byKey) if (held === slot) byKey.delete(other);
         byKey.set(key, slot);
-        return addressOf(slot);
+        return addressOf(slot, firstUid);
       }
       throw new LocalError('WEFT-2502', {
         message: `No address is left in ${podNetwork.cidr} for ${key}: ${size} pods run.`,
@@ -60,7 +65,7 @@ export function createAddresses(size = 50_000): Addresses {
   };
 }
 
-function addressOf(slot: number): PodAddress {
+function addressOf(slot: number, firstUid: number): PodAddress {
   const index = slot + firstIndex;
   return {
     index,

@@ -6,8 +6,8 @@ import { LocalError } from './errors.ts';
 export type ForwardOptions = {
   /** Bytes come in on this unix socket… */
   readonly path: string;
-  /** …and go to a pod of this Service, asked for anew for every connection. */
-  readonly target: () => ForwardTarget | undefined;
+  /** …and go to a pod of this Service. */
+  readonly target: ForwardTarget;
   readonly slices: () => readonly EndpointSlice[];
 };
 export type ForwardTarget = { readonly namespace: string; readonly service: string; readonly port: string };
@@ -17,8 +17,7 @@ export async function serveForward({ path, target, slices }: ForwardOptions): Pr
   const open = new Set<Socket>();
   let turn = 0;
   const server = createServer({ allowHalfOpen: true }, (incoming) => {
-    const wanted = target();
-    const ready = wanted === undefined ? [] : readyAddresses(wanted, slices());
+    const ready = readyAddresses(target, slices());
     const address = ready[turn++ % Math.max(1, ready.length)];
     if (address === undefined) {
       incoming.destroy();

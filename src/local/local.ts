@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Logger } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
@@ -6,8 +5,9 @@ import type { Source } from '../sources/types.ts';
 import { createAddresses, podNetwork } from './addresses.ts';
 import { createRegistry } from './agent-client.ts';
 import { serveRuntime } from './api.ts';
-import { createCluster } from './cluster.ts';
+import { type ClusterView, createCluster } from './cluster.ts';
 import { makeZone, serveDns } from './dns.ts';
+import { type ForwardTarget, serveForward } from './forward.ts';
 import { createSlots, type Machine, type Pod } from './machine.ts';
 import { createPodNetwork } from './network.ts';
 import { systemPath } from './sidecar.ts';
@@ -40,7 +40,12 @@ export type LocalOptions = {
   readonly issueToken: (pod: Pod, ttl: number) => Promise<string>;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly newUid: () => string;
+  /** Users from this one on are the pods', one each; nobody else may be one of them. */
+  readonly firstUid: number;
   readonly log: Logger;
+  /** A way in from the host: connections to the socket `path` go to a ready pod of the Service. */
+  readonly forward?: ForwardTarget & { readonly path: string };
   /** How many pods may start at once. */
   readonly concurrency: number;
   /** Milliseconds until the last proxy has surely heard that a pod is going. */
@@ -72,9 +77,9 @@ export async function runLocal(options: LocalOptions, signal: AbortSignal): Prom
   };
   const cluster = await createCluster({
     machine,
-    addresses: createAddresses(),
+    addresses: createAddresses({ firstUid: options.firstUid }),
     directory: options.clusterDirectory,
-    newUid: randomUUID,
+    newUid: options.newUid,
   });
   let zone = makeZone([], []);
   cluster.onChange(({ services, slices }) => {
@@ -83,6 +88,10 @@ export async function runLocal(options: LocalOptions, signal: AbortSignal): Prom
   const dns = { address: podNetwork.gateway, port: 53, zone: () => zone, log };
   await serveDns(dns, afterPods.signal);
   await using _api = await serveRuntime({ path: options.socket, cluster });
+  const { forward } = options;
+  const slices = (): ClusterView['slices'] => cluster.view().slices;
+  await using _forward =
+    forward === undefined ? undefined : await serveForward({ path: forward.path, target: forward, slices });
   for await (const events of options.source.events(signal)) cluster.apply(events);
   await cluster.ended();
   afterPods.abort();

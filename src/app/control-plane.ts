@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises';
+import { type ControlPlaneMetrics, serveAdmin } from '../admin/admin.ts';
+import type { Logger } from '../base/log.ts';
+import type { Clock } from '../base/time.ts';
+import { type Authority, loadOrCreateAuthority, type TokenKeys, verifyToken } from '../identity/identity.ts';
+import type { MeshSettings } from '../model/mesh.ts';
+import type { Source } from '../sources/types.ts';
+import { createAppliedLedger } from '../status/status.ts';
+import { callRefused, type Fact, serveAds } from '../xds/xds.ts';
+import { followSources, type Moment } from './mesh-loop.ts';
+import { createProxies } from './proxies.ts';
+import { createReadModel } from './read-model.ts';
+
+export type ControlPlaneOptions = {
+  /** The user's first. */
+  readonly sources: readonly Source[];
+  readonly directory: string;
+  readonly settings: MeshSettings;
+  /** Where node agents connect. */
+  readonly socket: string;
+  readonly adminSocket: string;
+  /** The CA's own directory. */
+  readonly authorityDirectory: string;
+  /** File with the public keys of who signs pod tokens. */
+  readonly tokenKeysFile: string;
+  /** Milliseconds a workload's certificate lives. */
+  readonly certificateTtl: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+};
+
+/** Runs the control plane until the signal aborts; resolves when its sockets are closed. */
+export async function runControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<void> {
+  const { settings, clock, log } = options;
+  const ledger = createAppliedLedger();
+  const counters = { pushes: 0, nacks: 0, resolves: 0, resolveMs: 0 };
+  const proxies = createProxies({ ledger, clock, log: log.child('translate') });
+  const authority = await loadOrCreateAuthority({
+    directory: options.authorityDirectory,
+    trustDomain: settings.trustDomain,
+    clock,
+    log: log.child('identity'),
+    leafLifetime: options.certificateTtl,
+  });
+  const expiries = new Map<string, number>();
+  let moment: Moment | undefined;
+  const readModel = createReadModel({
+    ...options,
+    ledger,
+    proxies,
+    expiries,
+    startedAt: clock(),
+    moment: () => moment,
+    issuerExpires: authority.issuerExpires,
+    metrics: () => showCounters(counters),
+  });
+  await using _ads = await serveAds({
+    listen: { path: options.socket },
+    order: 'written',
+    open: ({ id }, streamSignal) => proxies.open(id, streamSignal),
+    onFacts: (node, facts) => {
+      for (const fact of facts) countFact(counters, fact);
+      for (const fact of facts) ledger.fact(node, ledgerFact(fact), clock());
+      readModel.wake();
+    },
+    methods: { '/weft.agent.v1.NodeAgent/SignCertificate': signer(options, authority, expiries) },
+    log: log.child('xds'),
+  });
+  await using _admin = await serveAdmin({
+    path: options.adminSocket,
+    read: readModel,
+    log: log.child('admin'),
+  });
+  log.info('control plane is up', { directory: options.directory });
+  await followSources(
+    {
+      sources: options.sources,
+      settings,
+      log: log.child('resolve'),
+      onResolved: (ms) => {
+        counters.resolves++;
+        counters.resolveMs += ms;
+      },
+      onMoment: (next) => {
+        moment = next;
+        proxies.refresh(next.mesh);
+        readModel.wake();
+      },
+    },
+    signal,
+  );
+}
+
+/** The one call that makes a certificate. Who may have which is in the token; the request only proves a key. */
+function signer(options: ControlPlaneOptions, authority: Authority, expiries: Map<string, number>) {
+  return async (body: unknown): Promise<unknown> => {
+    const { csr, token } = Object(body) as { csr?: unknown; token?: unknown };
+    if (typeof csr !== 'string' || typeof token !== 'string')
+      throw callRefused('invalid-argument', 'a request has a csr and a token, both strings');
+    // Read anew each time: keys rotate, and asking is rare.
+    const keys: TokenKeys = JSON.parse(await readFile(options.tokenKeysFile, 'utf8'));
+    const now = options.clock();
+    const pod = await verifyToken({ token, keys, now });
+    const signed = await authority.sign({ csr, token: pod, now });
+    expiries.set(`${pod.namespace}/${pod.pod.name}`, signed.notAfter);
+    return signed;
+  };
+}
+
+type Counters = { pushes: number; nacks: number; resolves: number; resolveMs: number };
+
+function countFact(counters: Counters, { kind }: Fact): void {
+  if (kind === 'sent') counters.pushes++;
+  if (kind === 'nacked') counters.nacks++;
+}
+
+function ledgerFact({ kind, type, name, version, message = '' }: Fact) {
+  switch (kind) {
+    case 'nacked':
+      return { kind, type, name, version, message };
+    case 'removed':
+      return { kind, type, name };
+    case 'sent':
+    case 'acked':
+      return { kind, type, name, version };
+    default:
+      return kind satisfies never;
+  }
+}
+
+function showCounters(counters: Counters): Pick<ControlPlaneMetrics, 'pushes' | 'nacks' | 'resolves'> {
+  const { pushes, nacks, resolves, resolveMs } = counters;
+  return { pushes, nacks, resolves: { count: resolves, seconds: resolveMs / 1000 } };
+}

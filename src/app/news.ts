@@ -1,0 +1,47 @@
+/** What the inside of a mesh says on its standard error: lines of JSON from rooms, and anything from a crash. */
+export type News = {
+  readonly hear: (line: string) => void;
+  /** The newest lines worth reading when the mesh has ended. */
+  readonly last: () => readonly string[];
+};
+
+const kept = 12;
+
+/** `tell` gets a line for a person whenever something is wrong. */
+export function createNews(tell: (text: string) => void): News {
+  const lines: string[] = [];
+  return {
+    hear: (line) => {
+      const entry = parseEntry(line);
+      // The last is what unshare says when its child is killed.
+      if (entry?.level === 'info' || line.startsWith('unshare: sigprocmask')) return;
+      const text = entry === undefined ? line : `${entry.room}: ${entry.message}${entry.rest}`;
+      if (lines.push(text) > kept) lines.shift();
+      if (entry !== undefined) tell(text);
+    },
+    last: () => lines,
+  };
+}
+
+type Entry = {
+  readonly level: string;
+  readonly room: string;
+  readonly message: string;
+  readonly rest: string;
+};
+
+function parseEntry(line: string): Entry | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    // A line of JSON that begins with a brace is an object; its fields are turned into text whatever they are.
+    const fields = JSON.parse(line) as Record<string, unknown>;
+    const { level, room, message, time: _, ...others } = fields;
+    const rest = Object.entries(others)
+      .map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+      .join('');
+    return { level: String(level), room: String(room), message: String(message), rest };
+  } catch {
+    // No entry of a log, then: shown as it is.
+    return undefined;
+  }
+}

@@ -1,0 +1,106 @@
+import { request } from 'node:http';
+import type { UpScreen } from '../cli/cli.ts';
+
+/** A mesh on its way up, as its sockets tell; absent parts do not answer yet. */
+export type Progress = {
+  readonly pods?: { readonly ready: number; readonly total: number; readonly waiting: readonly string[] };
+  readonly proxies?: { readonly inSync: number; readonly connected: number; readonly total: number };
+  readonly problems: number;
+};
+
+export async function readProgress(sockets: string): Promise<Progress> {
+  const [runtime, status] = await Promise.all([
+    askJson(`${sockets}/runtime.sock`, '/v1/workloads'),
+    askJson(`${sockets}/control-plane.admin.sock`, '/v1/status'),
+  ]);
+  const pods = listIn(runtime, 'workloads');
+  const proxies = fieldIn(status, 'proxies');
+  const problems = fieldIn(status, 'problems');
+  return {
+    ...(pods === undefined ? {} : { pods: countPods(pods) }),
+    ...(proxies === undefined
+      ? {}
+      : {
+          proxies: {
+            inSync: numberIn(proxies, 'inSync'),
+            connected: numberIn(proxies, 'connected'),
+            total: numberIn(proxies, 'total'),
+          },
+        }),
+    problems: numberIn(problems, 'errors') + numberIn(problems, 'warnings'),
+  };
+}
+
+/** Everything runs that should. A directory without anything to run is up at once. */
+export function isUp({ pods, proxies }: Progress): boolean {
+  if (pods === undefined || proxies === undefined) return false;
+  return pods.ready === pods.total && proxies.inSync === proxies.total;
+}
+
+/** Traffic of the last while: how many edges there are, how many of them speak mTLS, and how much of it went well. */
+export async function readTraffic(
+  sockets: string,
+  window: string,
+): Promise<Pick<UpScreen, 'edges' | 'successRate'>> {
+  const answer = await askJson(`${sockets}/agent.sock`, `/edges?window=${window}`);
+  const edges: readonly unknown[] = Array.isArray(answer) ? answer : (listIn(answer, 'edges') ?? []);
+  const requests = edges.map((edge) => numberIn(edge, 'rps'));
+  const all = requests.reduce((sum, rps) => sum + rps, 0);
+  const good = edges.reduce<number>(
+    (sum, edge) => sum + numberIn(edge, 'rps') * numberIn(edge, 'successRate'),
+    0,
+  );
+  return {
+    edges: { mtls: edges.filter((edge) => fieldIn(edge, 'mtls') === true).length, total: edges.length },
+    ...(all > 0 ? { successRate: good / all } : {}),
+  };
+}
+
+function countPods(workloads: readonly unknown[]): NonNullable<Progress['pods']> {
+  const waiting = workloads
+    .filter((workload) => fieldIn(workload, 'ready') !== true)
+    .map(
+      (workload) =>
+        `${fieldIn(workload, 'namespace')}/${fieldIn(workload, 'pod')}: ${fieldIn(workload, 'message')}`,
+    );
+  return { ready: workloads.length - waiting.length, total: workloads.length, waiting };
+}
+
+/** `undefined` when nobody answers, or in another language. */
+async function askJson(socketPath: string, path: string): Promise<unknown> {
+  return await new Promise((resolve) => {
+    const sent = request({ socketPath, path, agent: false, timeout: 2_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('error', () => resolve(undefined));
+      response.on('end', () => {
+        try {
+          resolve(response.statusCode === 200 ? JSON.parse(text) : undefined);
+        } catch {
+          // An answer that breaks off counts as none.
+          resolve(undefined);
+        }
+      });
+    });
+    sent.on('timeout', () => sent.destroy());
+    sent.on('error', () => resolve(undefined));
+    sent.end();
+  });
+}
+
+function fieldIn(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.getOwnPropertyDescriptor(value, name)?.value;
+}
+
+function numberIn(value: unknown, name: string): number {
+  const field = fieldIn(value, name);
+  return typeof field === 'number' ? field : 0;
+}
+
+function listIn(value: unknown, name: string): readonly unknown[] | undefined {
+  const field = fieldIn(value, name);
+  return Array.isArray(field) ? field : undefined;
+}

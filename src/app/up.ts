@@ -1,0 +1,318 @@
+import { access, chmod, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { sleep } from '../base/time.ts';
+import { type Io, renderUpScreen, type Style, styleFor, type UpScreen } from '../cli/cli.ts';
+import { type EnvoyBinary, findEnvoy } from './envoy-binary.ts';
+import { forwardPort, type HostPort, metricsToken, serveMetrics } from './host-ports.ts';
+import type { InnerOptions } from './inner.ts';
+import { type Launched, launch } from './launch.ts';
+import { createNews } from './news.ts';
+import { projectOf } from './reach.ts';
+import { findMissing, thisHost } from './requirements.ts';
+import {
+  type RunState,
+  readRunState,
+  removeRunState,
+  socketDirectory,
+  startTimeOf,
+  stateDirectoryOf,
+  writeRunState,
+} from './run-state.ts';
+import { UpFailure } from './up-failure.ts';
+import { isUp, readProgress, readTraffic } from './up-progress.ts';
+
+/** A mesh to run from a directory, until Ctrl-C. */
+export type UpRequest = {
+  /** Absolute. */
+  readonly directory: string;
+  /** What the screen calls it. */
+  readonly title: string;
+  readonly version: string;
+  /** How this program starts itself: Node, its options, the script. */
+  readonly launcher: readonly string[];
+  /** Searched first for what pods run. */
+  readonly extraPath: readonly string[];
+  readonly envoy?: string;
+  readonly shopPort: number;
+  readonly metricsPort: number;
+  readonly separate: boolean;
+  readonly certificateTtlSeconds: number;
+  readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  /** The Service that the shop address leads to; without one there is no such address. */
+  readonly shop?: InnerOptions['shop'];
+  /** Commands to try next. */
+  readonly next: readonly string[];
+};
+
+export const defaultPorts = { shop: 15_080, metrics: 15_090 } as const;
+
+/** Runs the mesh and gives the exit code; says what goes wrong by itself. */
+export async function runUp(wanted: UpRequest, io: Io): Promise<number> {
+  const style = styleFor(io, false);
+  try {
+    return await up(wanted, io, style);
+  } catch (error) {
+    if (!(error instanceof UpFailure)) throw error;
+    io.stderr.write(`${style.mark('fail')} fail  ${error.message}\n`);
+    for (const fix of error.fixes) io.stderr.write(`  fix: ${fix}\n`);
+    return error.exitCode;
+  }
+}
+
+/** Everything of one run that later steps need. */
+type Run = {
+  readonly wanted: UpRequest;
+  readonly io: Io;
+  readonly style: Style;
+  readonly envoy: EnvoyBinary;
+  readonly stateDirectory: string;
+  readonly say: (mark: Parameters<Style['mark']>[0], text: string) => void;
+};
+
+async function up(wanted: UpRequest, io: Io, style: Style): Promise<number> {
+  const say: Run['say'] = (mark, text) =>
+    void io.stderr.write(`${style.mark(mark)} ${mark.padEnd(4)}  ${text}\n`);
+  const stateDirectory = stateDirectoryOf(wanted.directory);
+  await checkMachine(io);
+  const envoy = await findEnvoy({ given: wanted.envoy, env: io.env });
+  await prepareDirectory(wanted.directory, stateDirectory);
+  const run: Run = { wanted, io, style, envoy, stateDirectory, say };
+  // The listeners come first: a port that is taken is better known before anything has started.
+  let sockets: string | undefined;
+  const ports = await openPorts(run, () => sockets);
+  try {
+    const news = createNews((text) => say('warn', text));
+    const mesh = await launch(launchOptions(run, news.hear));
+    sockets = socketDirectory(mesh.pid);
+    return await accompany(run, { mesh, ports, sockets, lastWords: news.last });
+  } finally {
+    for (const { close } of Object.values(ports)) close?.();
+  }
+}
+
+async function checkMachine(io: Io): Promise<void> {
+  const missing = await findMissing(thisHost(io.env));
+  if (missing.length === 0) return;
+  throw new UpFailure(`this machine lacks ${missing.map(({ what }) => what).join(', ')}`, {
+    fixes: [...new Set(missing.map(({ fix }) => fix))],
+  });
+}
+
+async function prepareDirectory(directory: string, stateDirectory: string): Promise<void> {
+  const found = await stat(directory).catch(() => undefined);
+  if (found === undefined || !found.isDirectory()) {
+    throw new UpFailure(`there is no directory ${directory}`, {
+      exitCode: 64,
+      fixes: ['name a directory of Kubernetes YAML, or try `weft up --demo`'],
+    });
+  }
+  const running = await settledRunState(stateDirectory);
+  if (running !== undefined) {
+    throw new UpFailure(`a mesh runs from ${directory} already (pid ${running.pid})`, {
+      fixes: ['use it, or end it first: `weft down`'],
+    });
+  }
+  try {
+    await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+    await chmod(stateDirectory, 0o700);
+    await access(stateDirectory, constants.W_OK);
+  } catch (cause) {
+    throw new UpFailure(`${stateDirectory} cannot be written, and the mesh's keys belong there`, {
+      exitCode: 77,
+      fixes: ['make the directory your own, or copy it to one that is'],
+      cause,
+    });
+  }
+}
+
+/** A mesh that was just killed takes the kernel a moment to clear away. */
+async function settledRunState(stateDirectory: string): Promise<RunState | undefined> {
+  let state = await readRunState(stateDirectory);
+  for (let turn = 0; turn < 15 && state !== undefined; turn++) {
+    if (await isAnswering(state)) break;
+    await sleep(100);
+    state = await readRunState(stateDirectory);
+  }
+  return state;
+}
+
+async function isAnswering({ pid }: RunState): Promise<boolean> {
+  return (await stat(socketDirectory(pid)).catch(() => undefined)) !== undefined;
+}
+
+type Ports = { readonly shop?: HostPort; readonly metrics: HostPort };
+
+async function openPorts({ wanted, stateDirectory }: Run, sockets: () => string | undefined): Promise<Ports> {
+  const path = (name: string) => () => {
+    const directory = sockets();
+    return directory === undefined ? undefined : `${directory}/${name}`;
+  };
+  const wish = (name: keyof typeof defaultPorts, port: number) => ({
+    name: name === 'shop' ? 'the shop' : 'metrics',
+    option: `--${name}-port`,
+    port,
+    isDefault: port === defaultPorts[name],
+  });
+  const token = await metricsToken(stateDirectory);
+  const metrics = await serveMetrics({
+    wish: wish('metrics', wanted.metricsPort),
+    token,
+    path: path('agent.sock'),
+  });
+  if (wanted.shop === undefined) return { metrics };
+  return { metrics, shop: await forwardPort(wish('shop', wanted.shopPort), path('shop.sock')) };
+}
+
+function launchOptions(
+  { wanted, io, envoy, stateDirectory }: Run,
+  onLine: (line: string) => void,
+): Parameters<typeof launch>[0] {
+  const { directory, launcher, separate, certificateTtlSeconds, outboundPolicy, shop } = wanted;
+  // Pods find what their user finds, and the Node that runs Weft before any other.
+  const extraPath = [
+    ...wanted.extraPath,
+    dirname(process.execPath),
+    ...(io.env.PATH ?? '').split(':').filter((entry) => entry.startsWith('/')),
+  ];
+  const inner: InnerOptions = {
+    directory,
+    stateDirectory,
+    version: wanted.version,
+    launcher,
+    extraPath,
+    envoy: envoy.path,
+    separate,
+    certificateTtlSeconds,
+    outboundPolicy,
+    ...(shop === undefined ? {} : { shop }),
+  };
+  const programs = [...launcher.filter((part) => part.startsWith('/')).map(dirname), dirname(envoy.path)];
+  return {
+    launcher,
+    args: ['internal', 'inner', JSON.stringify(inner)],
+    reach: [projectOf(directory), directory, ...programs.map(projectOf), ...extraPath.map(projectOf)],
+    rootless: process.getuid?.() !== 0,
+    onLine,
+  };
+}
+
+type Company = {
+  readonly mesh: Launched;
+  readonly ports: Ports;
+  readonly sockets: string;
+  readonly lastWords: () => readonly string[];
+};
+
+/** From the first process to the last. */
+async function accompany(run: Run, company: Company): Promise<number> {
+  const { io, stateDirectory, say, wanted } = run;
+  const { mesh, ports } = company;
+  const state: RunState = {
+    pid: mesh.pid,
+    startTime: (await startTimeOf(mesh.pid)) ?? '',
+    version: wanted.version,
+    directory: wanted.directory,
+    ...(ports.shop === undefined ? {} : { shopUrl: `http://127.0.0.1:${ports.shop.port}` }),
+    metricsUrl: `http://127.0.0.1:${ports.metrics.port}/metrics`,
+  };
+  await writeRunState(stateDirectory, state);
+  try {
+    const shown = new AbortController();
+    const showing = showStart(run, company, { state, signal: AbortSignal.any([shown.signal, io.signal]) });
+    const end = await Promise.race([mesh.ended, aborted(io.signal)]);
+    shown.abort();
+    await showing;
+    if (end === undefined) return await endMesh(mesh, say);
+    if (end === 0) {
+      say('ok', 'the mesh has ended, as it was told');
+      return 0;
+    }
+    throw new UpFailure(`the mesh ended by itself (${end}): ${company.lastWords().join('\n  ')}`, {
+      fixes: ['start it again; what it kept is in the directory alone'],
+    });
+  } finally {
+    await removeRunState(stateDirectory, state);
+  }
+}
+
+const patience = 15_000;
+
+async function endMesh(mesh: Launched, say: Run['say']): Promise<number> {
+  say('wait', 'ending the mesh; Ctrl-C again ends it at once');
+  mesh.end();
+  const timer = new AbortController();
+  await Promise.race([mesh.ended, sleep(patience, timer.signal)]);
+  timer.abort();
+  mesh.kill();
+  await mesh.ended;
+  say('ok', 'ended; nothing is left');
+  return 0;
+}
+
+type Showing = { readonly state: RunState; readonly signal: AbortSignal };
+
+/** A line for each step that is done, then the screen. */
+async function showStart(run: Run, { sockets }: Company, { state, signal }: Showing): Promise<void> {
+  const { say, io, wanted } = run;
+  const startedAt = performance.now();
+  const seconds = (): string => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
+  say('ok', `namespaces of its own, first process ${state.pid}`);
+  let before = '';
+  let progress = await readProgress(sockets);
+  while (!signal.aborted && !isUp(progress)) {
+    const { pods, proxies } = progress;
+    const text = `pods ready ${pods?.ready ?? 0} of ${pods?.total ?? '?'}, proxies in sync ${proxies?.inSync ?? 0}`;
+    if (text !== before) say('wait', text);
+    before = text;
+    if (performance.now() - startedAt > slow) {
+      for (const line of pods?.waiting ?? []) say('warn', line);
+      break;
+    }
+    await sleep(150, signal);
+    progress = await readProgress(sockets);
+  }
+  if (signal.aborted) return;
+  const { ready = 0, total = 0 } = progress.pods ?? {};
+  say(ready === total ? 'ok' : 'warn', `pods ready ${ready} of ${total} after ${seconds()}`);
+  const traffic = await firstTraffic(sockets, signal);
+  if (signal.aborted) return;
+  const screen: UpScreen = {
+    versions: { weft: wanted.version, envoy: run.envoy.version },
+    title: wanted.title,
+    proxies: { inSync: progress.proxies?.inSync ?? 0, total: progress.proxies?.total ?? 0 },
+    ...traffic,
+    problems: progress.problems,
+    addresses: addressesOf(state),
+    next: wanted.next,
+  };
+  io.stdout.write(`\n${renderUpScreen(screen, run.style)}`);
+}
+
+/** After this many milliseconds the screen comes, whatever is not ready. */
+const slow = 30_000;
+
+/** Some pods call others by themselves, some never do: a moment is waited for the first calls. */
+async function firstTraffic(sockets: string, signal: AbortSignal): ReturnType<typeof readTraffic> {
+  let traffic = await readTraffic(sockets, '10s');
+  for (let turn = 0; turn < 8 && traffic.successRate === undefined && !signal.aborted; turn++) {
+    await sleep(250, signal);
+    traffic = await readTraffic(sockets, '10s');
+  }
+  return traffic;
+}
+
+function addressesOf({ shopUrl, metricsUrl }: RunState): UpScreen['addresses'] {
+  return [
+    ...(shopUrl === undefined ? [] : [{ name: 'Shop', url: shopUrl }]),
+    ...(metricsUrl === undefined
+      ? []
+      : [{ name: 'Metrics', url: `${metricsUrl} (bearer: .weft/metrics-token)` }]),
+  ];
+}
+
+async function aborted(signal: AbortSignal): Promise<undefined> {
+  return await new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
