@@ -27,18 +27,17 @@ const invalidBackend = 'weft-invalid-backend';
 
 /** Everything a snapshot names is in it, and each name once. Empty when all is well. Secrets are added later. */
 export function checkReferences(snapshot: Snapshot): readonly ReferenceProblem[] {
-  const problems: ReferenceProblem[] = [];
-  for (const type of ['cluster', 'listener', 'route'] as const) {
-    for (const resource of snapshot.entries(type)) {
-      for (const needed of ['cluster', 'endpoint', 'route'] as const) {
-        for (const name of references(resource)[needed]) {
-          if (name === invalidBackend || snapshot.get(needed, name) !== undefined) continue;
-          problems.push({ kind: 'missing', type: needed, name, from: resource });
-        }
-      }
-    }
-  }
-  return [...problems, ...duplicates(snapshot)];
+  const holders = (['cluster', 'listener', 'route'] as const).flatMap((type) => [...snapshot.entries(type)]);
+  return [...holders.flatMap((from) => missing(snapshot, from)), ...duplicates(snapshot)];
+}
+
+function missing(snapshot: Snapshot, from: Resource): ReferenceProblem[] {
+  const needed = references(from);
+  return (['cluster', 'endpoint', 'route'] as const).flatMap((type) =>
+    needed[type]
+      .filter((name) => name !== invalidBackend && snapshot.get(type, name) === undefined)
+      .map((name) => ({ kind: 'missing' as const, type, name, from })),
+  );
 }
 
 function duplicates(snapshot: Snapshot): ReferenceProblem[] {

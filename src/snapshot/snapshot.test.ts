@@ -53,7 +53,7 @@ test('applying a difference to what is known gives the snapshot', () => {
       const { upsert, remove } = diff(known, after, type);
       for (const { name, version } of upsert) known.set(name, version);
       for (const name of remove) known.delete(name);
-      assert.deepEqual(new Map([...known].sort()), new Map([...versions(after, type)].sort()));
+      assert.deepEqual(known, versions(after, type));
       assert.deepEqual(diff(known, after, type), { upsert: [], remove: [] });
     }),
   );

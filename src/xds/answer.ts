@@ -35,7 +35,7 @@ export function answer(draft: StreamDraft, request: DeltaRequest, facts: Fact[])
   } else if (letter.resources.length === 1) {
     for (const resource of letter.resources) reject(draft, resource, error.message, facts);
   } else {
-    suspect(draft, type, letter.resources);
+    suspect(draft, letter.resources, error.message, facts);
   }
 }
 
@@ -58,9 +58,16 @@ function reject(draft: StreamDraft, resource: Resource, message: string, facts: 
  * 2. Some of the good ones it has applied all the same, some not.
  * 3. Therefore all of them are sent again in two halves, and halves of these, until the bad ones stand alone.
  */
-function suspect(draft: StreamDraft, type: ResourceType, resources: readonly Resource[]): void {
-  const state = draft.types[type];
-  const names = resources.map(({ name }) => name).filter((name) => isSubscribed(state, name));
+function suspect(draft: StreamDraft, resources: readonly Resource[], message: string, facts: Fact[]): void {
+  const [first] = resources;
+  if (first === undefined) return;
+  const state = draft.types[first.type];
+  const names: string[] = [];
+  for (const resource of resources) {
+    // An earlier letter's answer has told already which one is bad.
+    if (state.rejected.get(resource.name) === resource.version) reject(draft, resource, message, facts);
+    else if (isSubscribed(state, resource.name)) names.push(resource.name);
+  }
   for (const name of names) state.behind.set(name, unknown);
   const middle = Math.ceil(names.length / 2);
   const halves = [names.slice(0, middle), names.slice(middle)].filter((half) => half.length > 0);

@@ -112,6 +112,7 @@ export function createModel(options: ModelOptions): Model {
   const ledger = recordOf(() => new Map<string, Fact>());
   let explicit = recordOf(() => new Set<string>());
   let wildcard = recordOf(() => false);
+  let asked = recordOf(() => false);
   let unanswered = recordOf(() => new Set<string>());
   let toClient: Outgoing[] = [];
   let toServer: DeltaRequest[] = [];
@@ -136,11 +137,15 @@ export function createModel(options: ModelOptions): Model {
 
   function ask(type: ResourceType, parts: Partial<DeltaRequest>): void {
     toServer.push({ type, subscribe: [], unsubscribe: [], initial: new Map(), nonce: '', ...parts });
+    // A first request that subscribes to nothing subscribes to everything.
+    if (!asked[type] && (parts.subscribe ?? []).length === 0) wildcard[type] = true;
+    asked[type] = true;
     for (const name of parts.subscribe ?? []) {
       if (name === '*') wildcard[type] = true;
       else {
         explicit[type].add(name);
-        unanswered[type].add(name);
+        // Who says what it has is answered only if that is out of date.
+        if (!parts.initial?.has(name)) unanswered[type].add(name);
       }
     }
     for (const name of parts.unsubscribe ?? []) {
@@ -168,7 +173,9 @@ export function createModel(options: ModelOptions): Model {
   }
 
   function accept(response: Outgoing): void {
-    const { type, nonce, resources, removed } = response;
+    const { type, nonce, removed } = response;
+    // What it has unsubscribed from since is of no interest to it.
+    const resources = response.resources.filter(({ name }) => wildcard[type] || explicit[type].has(name));
     for (const name of removed) drop(type, name);
     for (const { name } of resources) unanswered[type].delete(name);
     const bad = resources.filter(options.refuses);
@@ -225,6 +232,7 @@ export function createModel(options: ModelOptions): Model {
     explicit = recordOf(() => new Set<string>());
     const hadAll = wildcard;
     wildcard = recordOf(() => false);
+    asked = recordOf(() => false);
     unanswered = recordOf(() => new Set<string>());
     if (kept === 'nothing') for (const type of resourceTypes) held[type].clear();
     stream = openStream({ order: options.order, previous: stream });
@@ -250,7 +258,6 @@ export function createModel(options: ModelOptions): Model {
       else if (before[type].size > 0 && kept !== 'nothing') {
         ask(type, { subscribe: [...before[type]], initial: initial(type) });
       }
-      if (all) wildcard[type] = true;
     }
   }
 

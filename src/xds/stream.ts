@@ -164,7 +164,7 @@ function newType(ghosts: ReadonlySet<string>): TypeState {
 }
 
 /** Names the client may have of a type it subscribed to by wildcard. A name too many does no harm. */
-function mayHave({ snapshot, types }: StreamState, type: ResourceType): ReadonlySet<string> {
+export function mayHave({ snapshot, types }: StreamState, type: ResourceType): ReadonlySet<string> {
   const state = types[type];
   if (!state.wildcard) return state.asked ? new Set() : state.ghosts;
   const removing = [...state.outstanding.values()].flatMap(({ removed }) => removed);

@@ -1,7 +1,7 @@
 import type { ResourceType } from '../snapshot/resource.ts';
 import { changes, emptySnapshot, type Snapshot } from '../snapshot/snapshot.ts';
 import type { DeltaRequest, Fact, StreamDraft, TypeState } from './stream.ts';
-import { isSubscribed, unknown } from './stream.ts';
+import { isSubscribed, mayHave, unknown } from './stream.ts';
 
 /** Names in a subscription that stand for everything. */
 const all = '*';
@@ -28,7 +28,7 @@ export function subscribe(draft: StreamDraft, request: DeltaRequest, facts: Fact
   }
   for (const name of request.subscribe) if (name !== all) subscribeToName(ask, name, before.wildcard);
   for (const name of request.unsubscribe) {
-    if (name === all) unsubscribeFromAll(ask.state);
+    if (name === all) unsubscribeFromAll(ask);
     else unsubscribeFromName(ask, name);
   }
   if (draft.snapshot === undefined) ask.state.claimed = ask.initial;
@@ -76,17 +76,22 @@ function subscribeToName({ draft, type, state, initial, facts }: Ask, name: stri
     return;
   }
   const has = initial.get(name) ?? (again ? unknown : null);
+  // Who asks for endpoints it does not have is warming a cluster.
+  if (has === null && type === 'endpoint' && draft.order === 'acked') draft.awaited.add(name);
   if (has !== version) state.behind.set(name, has);
   else facts.push({ kind: 'acked', type, name, version });
 }
 
-function unsubscribeFromAll(state: TypeState): void {
+function unsubscribeFromAll({ draft, type, state }: Ask): void {
+  // What is on its way arrives all the same, perhaps after the client has asked for everything again.
+  state.ghosts = mayHave(draft, type);
   state.wildcard = false;
   for (const name of state.behind.keys()) if (!state.explicit.has(name)) forget(state, name);
 }
 
 function unsubscribeFromName({ draft, type, state }: Ask, name: string): void {
   state.explicit.delete(name);
+  if (type === 'endpoint') draft.awaited.delete(name);
   if (!state.wildcard) {
     forget(state, name);
     return;

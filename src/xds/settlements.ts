@@ -1,0 +1,81 @@
+import type { Outcome } from './cache.ts';
+import type { RelayResponse } from './relay.ts';
+import type { Fact } from './stream.ts';
+
+/**
+ * Answers the control plane's letters with what the workload's Envoy did: a letter is settled when every resource
+ * in it is acknowledged or refused there, or replaced by a later letter. Without an Envoy it stays open.
+ */
+export type Settlements = {
+  readonly received: (response: RelayResponse) => void;
+  readonly observed: (facts: readonly Fact[]) => void;
+};
+
+type Open = {
+  readonly response: RelayResponse;
+  /** name → version that is to be heard of; `null` for a removal. */
+  readonly waiting: Map<string, string | null>;
+  readonly errors: Map<string, string>;
+};
+
+/** What was last heard of a resource. No `kind` but these: `sent` is on its way, `removed` is forgotten. */
+type Heard = {
+  readonly kind: 'sent' | 'acked' | 'nacked';
+  readonly version: string;
+  readonly message: string;
+};
+
+export function createSettlements(settle: (nonce: string, outcome: Outcome) => void): Settlements {
+  const heard = new Map<string, Heard>();
+  const letters = new Set<Open>();
+  const keyOf = (type: string, name: string): string => `${type}|${name}`;
+
+  const settleIfDone = (letter: Open): void => {
+    if (letter.waiting.size > 0) return;
+    letters.delete(letter);
+    settle(letter.response.nonce, { errors: letter.errors });
+  };
+
+  const hear = (letter: Open, name: string): void => {
+    const wanted = letter.waiting.get(name);
+    if (wanted === undefined) return;
+    const last = heard.get(keyOf(letter.response.type, name));
+    if (wanted === null) {
+      if (last === undefined) letter.waiting.delete(name);
+      return;
+    }
+    if (last === undefined || last.kind === 'sent' || last.version !== wanted) return;
+    if (last.kind === 'nacked') letter.errors.set(name, last.message);
+    letter.waiting.delete(name);
+  };
+
+  return {
+    received(response) {
+      const { resources, removed } = response;
+      const waiting = new Map<string, string | null>([
+        ...resources.map(({ name, version }) => [name, version] as const),
+        ...removed.map((name) => [name, null] as const),
+      ]);
+      for (const older of letters) {
+        if (older.response.type !== response.type) continue;
+        for (const name of waiting.keys()) older.waiting.delete(name);
+        settleIfDone(older);
+      }
+      const letter = { response, waiting, errors: new Map<string, string>() };
+      letters.add(letter);
+      for (const name of [...waiting.keys()]) hear(letter, name);
+      settleIfDone(letter);
+    },
+    observed(facts) {
+      for (const { kind, type, name, version, message = '' } of facts) {
+        if (kind === 'removed') heard.delete(keyOf(type, name));
+        else heard.set(keyOf(type, name), { kind, version, message });
+        for (const letter of letters) {
+          if (letter.response.type !== type) continue;
+          hear(letter, name);
+          settleIfDone(letter);
+        }
+      }
+    },
+  };
+}
