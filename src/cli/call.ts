@@ -1,5 +1,5 @@
 import { sleep } from '../base/time.ts';
-import { parseDuration } from './duration.ts';
+import { parseDuration, showDuration } from './duration.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
 import type { Doors, Io } from './io.ts';
@@ -92,7 +92,7 @@ export async function waitFor<T>(call: Call, wait: Wait<T>): Promise<T> {
     if (waited >= wait.timeout) {
       throw new CommandFailure({
         exitCode: exitCodes.timeout,
-        message: `gave up after ${wait.timeout / 1000} s: ${wait.describe()}`,
+        message: `gave up after ${showDuration(wait.timeout)}: ${wait.describe()}`,
         next: wait.next,
       });
     }

@@ -7,13 +7,20 @@ import { type Command, textOption } from './call.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
 import type { Doors, Io } from './io.ts';
+import type * as ManifestFiles from './manifest-files.ts';
 import { parseFormat } from './output.ts';
 import { createStyle, type Style, speaksUnicode, wantsColour } from './style.ts';
 
 export { exitCodes } from './exit-codes.ts';
 export type { Doors, Io, Story, StoryAction, StoryRequest, StoryResult, UpOptions } from './io.ts';
+export type { Definition, Manifest } from './manifest-files.ts';
 export { createStyle, type Style, speaksUnicode, wantsColour } from './style.ts';
 export { renderUpScreen, type UpScreen } from './up-screen.ts';
+
+/** The mesh directory as text, for whoever writes objects into it besides `apply`. Loaded when asked for. */
+export async function manifestFiles(): Promise<typeof ManifestFiles> {
+  return import('./manifest-files.ts');
+}
 
 /** Never throws: what goes wrong is said on stderr, with one thing to do next. */
 export async function run(argv: readonly string[], io: Io, doors: Doors): Promise<number> {

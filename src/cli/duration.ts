@@ -12,8 +12,9 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** The largest unit that says enough: `45s`, `12m`, `3h`, `9d`. */
-export function showDuration(ms: number): string {
-  if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;
+export function showDuration(exact: number): string {
+  const ms = Math.max(0, Math.round(exact));
+  if (ms < 1000) return `${ms}ms`;
   if (ms < 120_000) return `${Math.round(ms / 1000)}s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)}m`;
   if (ms < 172_800_000) return `${Math.round(ms / 3_600_000)}h`;

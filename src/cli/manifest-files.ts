@@ -2,11 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { type Document, isMap, parseAllDocuments } from 'yaml';
-import { type ObjectRef, refKey } from '../model/object-ref.ts';
+import { type Document, isMap, parseAllDocuments, parseDocument, stringify } from 'yaml';
+import { type ObjectRef, refKey, showRef } from '../model/object-ref.ts';
 import { kinds } from '../sources/types.ts';
+import { exitCodes } from './exit-codes.ts';
+import { CommandFailure } from './failure.ts';
 import { kindWord } from './kinds.ts';
-import { asRecord, asText } from './record.ts';
+import { asList, asRecord, asText } from './record.ts';
 
 export type Manifest = {
   readonly ref: ObjectRef;
@@ -22,8 +24,35 @@ export type Definition = Manifest & {
 
 /** The objects of a text, in order. Documents that are not objects are left out: `parseObjects` complains of them. */
 export function splitManifests(text: string): readonly Manifest[] {
-  return slices(text).map(({ ref, value, from, to }) => ({ ref, value, text: body(text.slice(from, to)) }));
+  return documents(text).flatMap((document) => {
+    const slice = sliceOf(text, document);
+    if (slice) return [{ ref: slice.ref, value: slice.value, text: body(text.slice(slice.from, slice.to)) }];
+    return listItems(document).flatMap((item): Manifest[] => {
+      const [value, ref] = [asRecord(item), refOf(asRecord(item))];
+      return ref
+        ? [{ ref, value, text: stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 }) }]
+        : [];
+    });
+  });
 }
+
+/** Without what only the mesh may say, so that what `get -o yaml` prints can be applied; else the same, to the byte. */
+export function asWritten(manifest: Manifest): Manifest {
+  const document = parseDocument(manifest.text, { merge: true });
+  const paths = [['status'], ...servedMetadata.map((field) => ['metadata', field])];
+  if (!paths.some((path) => document.hasIn(path))) return manifest;
+  for (const path of paths) document.deleteIn(path);
+  const value = asRecord(document.toJS({ maxAliasCount: 100 }));
+  return { ...manifest, value, text: document.toString({ lineWidth: 0 }) };
+}
+
+const servedMetadata = [
+  'generation',
+  'uid',
+  'creationTimestamp',
+  'resourceVersion',
+  'managedFields',
+] as const;
 
 /** Every object that the directory's files define. */
 export async function listDefinitions(directory: string): Promise<readonly Definition[]> {
@@ -47,6 +76,7 @@ export async function writeManifest(directory: string, manifest: Manifest, file?
     return fresh;
   }
   const before = await readFile(join(directory, file), 'utf8');
+  if (!isOwnDocument(before, manifest.ref)) throw insideList(manifest.ref, file);
   await writeWhole(join(directory, file), replaced(before, manifest));
   return file;
 }
@@ -54,6 +84,7 @@ export async function writeManifest(directory: string, manifest: Manifest, file?
 /** Removes the document, and the file when nothing is left in it. */
 export async function removeManifest(directory: string, { ref, file }: Definition): Promise<void> {
   const text = await readFile(join(directory, file), 'utf8');
+  if (!isOwnDocument(text, ref)) throw insideList(ref, file);
   const rest = slices(text)
     .filter((slice) => refKey(slice.ref) === refKey(ref))
     .reduceRight((left, { start, to }) => left.slice(0, start) + left.slice(to), text);
@@ -70,6 +101,18 @@ export function replaced(text: string, manifest: Manifest): string {
   return text.slice(0, from) + manifest.text + tail + text.slice(old.to);
 }
 
+function isOwnDocument(text: string, ref: ObjectRef): boolean {
+  return slices(text).some((slice) => refKey(slice.ref) === refKey(ref));
+}
+
+function insideList(ref: ObjectRef, file: string): CommandFailure {
+  return new CommandFailure({
+    exitCode: exitCodes.badInput,
+    message: `${showRef(ref)} stands inside a List in ${file}, which is edited by hand only`,
+    next: `edit ${file}, or move the object into a document of its own`,
+  });
+}
+
 type Slice = {
   readonly ref: ObjectRef;
   readonly value: Readonly<Record<string, unknown>>;
@@ -81,10 +124,18 @@ type Slice = {
 };
 
 function slices(text: string): readonly Slice[] {
-  return [...parseAllDocuments(text, { logLevel: 'silent' })].flatMap((document) => {
-    const slice = sliceOf(text, document);
-    return slice ? [slice] : [];
-  });
+  return documents(text).flatMap((document) => sliceOf(text, document) ?? []);
+}
+
+function documents(text: string): readonly Document.Parsed[] {
+  return [...parseAllDocuments(text, { logLevel: 'silent', merge: true })];
+}
+
+/** Objects inside a `List`, as `get -o yaml` prints them. */
+function listItems(document: Document.Parsed): readonly unknown[] {
+  if (document.errors.length > 0) return [];
+  const { kind, items } = asRecord(document.toJS({ maxAliasCount: 100 }));
+  return asText(kind).endsWith('List') ? asList(items) : [];
 }
 
 function sliceOf(text: string, document: Document.Parsed): Slice | undefined {

@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { didYouMean } from './closest.ts';
 import { type CommandSpec, commands, helpTopics } from './commands.ts';
 import { exitCodes, exitCodeTexts } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
@@ -150,12 +151,21 @@ function usage(error: CommanderError, argv: readonly string[]): CommandFailure {
   const message =
     error.code === 'commander.help'
       ? `${argv.join(' ')} needs one more word: ${subcommands(words[0] ?? '')}`
-      : error.message.replace(/^error: /, '').replace(/\s*\(Did you mean (.*)\?\)/s, '; did you mean $1?');
+      : plainWords(error.message);
   return new CommandFailure({
     exitCode: exitCodes.usage,
     message: message.trim(),
     next: topic ? `weft ${topic} --help` : 'weft --help',
   });
+}
+
+function plainWords(message: string): string {
+  const choice = /'([^']*)' is invalid(?: for argument '([^']*)')?\. Allowed choices are (.*)\./.exec(
+    message,
+  );
+  const [, given = '', name = 'that', choices = ''] = choice ?? [];
+  if (choice) return `${name} cannot be "${given}"${didYouMean(given, choices.split(', '))} (${choices})`;
+  return message.replace(/^error: /, '').replace(/\s*\(Did you mean (.*)\?\)/s, '; did you mean $1?');
 }
 
 function subcommands(parent: string): string {

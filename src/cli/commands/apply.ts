@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
 import { kindWord } from '../kinds.ts';
 import {
+  asWritten,
   type Definition,
   listDefinitions,
   type Manifest,
@@ -84,7 +85,7 @@ async function validated(call: Call, text: string, name: string): Promise<readon
   const { problems } = parseObjects(text, name);
   const errors = problems.filter(({ severity }) => severity === 'error');
   for (const problem of problems) complain(call, problem);
-  const manifests = splitManifests(text);
+  const manifests = splitManifests(text).map(asWritten);
   if (errors.length > 0) {
     throw new CommandFailure({
       exitCode: exitCodes.badInput,

@@ -43,6 +43,24 @@ function entry(made: Made): ObjectEntry {
   return { object, location, applied: { acked: made.acked ?? 0, total: made.total ?? 0 } };
 }
 
+/** As the runtime publishes it: no file of the user's defines it. */
+function pod(app: string): ObjectEntry {
+  const object: Manifest = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: app === 'web' ? 'web-7' : 'pay-1',
+      namespace: 'campus',
+      generation: 1,
+      labels: { app, 'pod-template-hash': 'abc' },
+      ownerReferences: [{ kind: 'ReplicaSet', name: `${app}-abc`, controller: true }],
+    },
+    spec: {},
+    status: { conditions: conditions({ programmed: everywhere }) },
+  };
+  return { object, applied: { acked: 2, total: 2 } };
+}
+
 const everywhere: Verdict = ['True', 'Programmed', 'applied on 2 of 2 proxies'];
 const objects: readonly ObjectEntry[] = [
   entry({
@@ -56,6 +74,8 @@ const objects: readonly ObjectEntry[] = [
     acked: 2,
     total: 2,
   }),
+  pod('pay'),
+  pod('web'),
   entry({
     apiVersion: 'v1',
     kind: 'Service',
@@ -92,7 +112,7 @@ const proxies: readonly ProxyEntry[] = [
     pending: 0,
     rejected: [],
     envoyVersion: '1.40.0',
-    certificateExpires: '2030-01-02T00:00:00Z',
+    certificateExpires: '2130-01-02T00:00:00Z',
   },
   {
     workload: 'campus/web-7',
@@ -103,7 +123,7 @@ const proxies: readonly ProxyEntry[] = [
     pending: 1,
     rejected: [{ type: 'listener', name: '10.96.0.7_8080', message: 'listener address in use' }],
     envoyVersion: '1.40.0',
-    certificateExpires: '2030-01-02T00:00:00Z',
+    certificateExpires: '2130-01-02T00:00:00Z',
   },
 ];
 
@@ -124,7 +144,9 @@ const counts = { total: 3, notAccepted: 0, unresolved: 1, notProgrammed: 1 };
 
 /** `directory` is the mesh directory; `well` leaves out everything that is wrong. */
 export function fixedReaders(directory: string, well = false): AdminReaders {
-  const shownObjects = well ? objects.filter(({ object }) => object.metadata.name === 'pay') : objects;
+  const shownObjects = well
+    ? objects.filter(({ object }) => object.metadata.name.startsWith('pay') && object.kind !== 'HTTPRoute')
+    : objects;
   const shownProxies = well ? proxies.filter(({ inSync }) => inSync) : proxies;
   return {
     status: () => ({
@@ -138,7 +160,7 @@ export function fixedReaders(directory: string, well = false): AdminReaders {
         directory,
         directoryError: '',
         certificateTtlSeconds: 86_400,
-        issuerExpires: '2040-01-01T00:00:00Z',
+        issuerExpires: '2140-01-01T00:00:00Z',
       },
       proxies: {
         total: shownProxies.length,

@@ -1,0 +1,164 @@
+/**
+ * A directory made to look like a running mesh: a `run.json` that names this process, the real admin server with
+ * fixed answers, and two sockets that repeat what a node agent and a runtime once said.
+ */
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AdminReaders, serveAdmin } from '../../admin/admin.ts';
+import { silentLogger } from '../../base/log.ts';
+import { type Doors, type Io, run, type UpOptions } from '../cli.ts';
+import { processStartTime } from '../target.ts';
+import { fixedReaders } from './fixed-mesh.ts';
+
+export type Outcome = { readonly code: number; readonly out: string; readonly err: string };
+export type Over = {
+  readonly env?: Record<string, string>;
+  readonly isTTY?: boolean;
+  readonly cwd?: string;
+  readonly stdin?: string;
+  readonly signal?: AbortSignal;
+};
+export type World = AsyncDisposable & {
+  readonly directory: string;
+  readonly weft: (words: string, over?: Over) => Promise<Outcome>;
+  readonly ups: UpOptions[];
+};
+export type WorldOptions = {
+  readonly well?: boolean;
+  readonly read?: Partial<AdminReaders>;
+  /** Leave out `run.json`, or the agent. */
+  readonly stopped?: boolean;
+  readonly silentAgent?: boolean;
+};
+
+const edges = [
+  { source: 'web', target: 'pay', rps: 12.5, successRate: 0.975, p50Ms: 9, p99Ms: 88, mtls: true },
+  { source: 'cron', target: 'ledger', rps: 0.4, successRate: 1, p50Ms: 4, p99Ms: 11, mtls: false },
+];
+const logLines = ['listening on 8080', 'GET / 200'];
+
+export async function createWorld(options: WorldOptions = {}): Promise<World> {
+  const directory = await mkdtemp(join(tmpdir(), 'weft-cli-'));
+  const sockets = join(directory, '.sockets');
+  await mkdir(sockets);
+  await mkdir(join(directory, '.weft'));
+  const startTime = await processStartTime(process.pid);
+  const state = { pid: process.pid, startTime, version: '0.1.0', directory };
+  if (!options.stopped) await writeFile(join(directory, '.weft/run.json'), JSON.stringify(state));
+  const stack = new AsyncDisposableStack();
+  stack.defer(() => rm(directory, { recursive: true }));
+  stack.use(
+    await serveAdmin({
+      path: join(sockets, 'control-plane.admin.sock'),
+      read: { ...fixedReaders(directory, options.well), ...options.read },
+      log: silentLogger,
+    }),
+  );
+  if (!options.silentAgent) stack.use(await serveRecorded(join(sockets, 'agent.sock'), await agentAnswers()));
+  stack.use(await serveRecorded(join(sockets, 'runtime.sock'), runtimeAnswers));
+  const ups: UpOptions[] = [];
+  const doors = doorsTo(sockets, ups);
+  return {
+    directory,
+    ups,
+    weft: (words, over = {}) => weft(words, { cwd: directory, ...over }, { doors, directory }),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+type Answers = Readonly<Record<string, string>>;
+
+async function agentAnswers(): Promise<Answers> {
+  const envoy = '/workloads/campus/web-7/envoy';
+  const recorded = (name: string): Promise<string> =>
+    readFile(new URL(`../testdata/${name}.json`, import.meta.url), 'utf8');
+  return {
+    '/workloads': '{}',
+    '/edges': JSON.stringify(edges),
+    [`${envoy}/config_dump`]: await recorded('config_dump'),
+    [`${envoy}/clusters`]: await recorded('clusters'),
+  };
+}
+
+const runtimeAnswers: Answers = {
+  '/v1/workloads': '{"workloads":[]}',
+  '/v1/dns': '{"addresses":["10.96.0.7"]}',
+  '/v1/logs': logLines.map((text) => `${JSON.stringify({ time: 0, stream: 'stdout', text })}\n`).join(''),
+};
+
+async function serveRecorded(path: string, answers: Answers): Promise<AsyncDisposable> {
+  const server = createServer((request, response) => {
+    const body = answers[(request.url ?? '').split('?')[0] ?? ''];
+    response.writeHead(body === undefined ? 404 : 200).end(body ?? '{"error":"not recorded"}');
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+function doorsTo(sockets: string, ups: UpOptions[]): Doors {
+  return {
+    versions: { weft: '0.1.0', envoy: '1.40.0' },
+    up: async (options) => {
+      ups.push(options);
+      return 0;
+    },
+    internal: async (args) => args.length,
+    listStories: async () => [
+      { name: 'canary', summary: 'a second version takes a share of the traffic' },
+      { name: 'mtls', summary: 'a caller without a sidecar' },
+    ],
+    applyStory: async ({ name, action }) => ({
+      applied: [`stories/${name}/${action}.yaml`],
+      removed: [],
+      next: 'weft edges',
+    }),
+    socketDirectory: (pid) => (pid === process.pid ? sockets : '/nowhere'),
+  };
+}
+
+type Place = { readonly doors: Doors; readonly directory: string };
+
+async function weft(words: string, over: Over & { cwd: string }, place: Place): Promise<Outcome> {
+  let [out, err] = ['', ''];
+  const io: Io = {
+    stdout: {
+      write: (text) => {
+        out += text;
+      },
+    },
+    stderr: {
+      write: (text) => {
+        err += text;
+      },
+    },
+    stdin: async function* () {
+      yield over.stdin ?? '';
+    },
+    env: { LANG: 'C.UTF-8', ...over.env },
+    isTTY: over.isTTY ?? false,
+    cwd: over.cwd,
+    signal: over.signal ?? new AbortController().signal,
+  };
+  const code = await run(
+    words.split(' ').filter((word) => word !== ''),
+    io,
+    place.doors,
+  );
+  const steady = (text: string): string =>
+    text
+      .replaceAll(place.directory, '<DIR>')
+      .replaceAll(`pid ${process.pid}`, 'pid <PID>')
+      .replaceAll(process.versions.node, '<NODE>')
+      .replace(/for \d+d/g, 'for <DAYS>d');
+  return { code, out: steady(out), err: steady(err) };
+}
