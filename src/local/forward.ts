@@ -1,5 +1,7 @@
 import { chmod, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
+import type { ServiceSpec } from '../sources/specs.ts';
+import type { KubeObject } from '../sources/types.ts';
 import type { EndpointSlice } from './endpoints.ts';
 import { LocalError } from './errors.ts';
 
@@ -8,16 +10,21 @@ export type ForwardOptions = {
   readonly path: string;
   /** …and go to a pod of this Service. */
   readonly target: ForwardTarget;
-  readonly slices: () => readonly EndpointSlice[];
+  readonly view: () => ForwardView;
 };
+export type ForwardView = {
+  readonly services: readonly KubeObject[];
+  readonly slices: readonly EndpointSlice[];
+};
+/** `port` is a Service port's number or name. */
 export type ForwardTarget = { readonly namespace: string; readonly service: string; readonly port: string };
 
 /** Carries connections from the host to a Service's ready pods in turn; without one they are closed at once. */
-export async function serveForward({ path, target, slices }: ForwardOptions): Promise<AsyncDisposable> {
+export async function serveForward({ path, target, view }: ForwardOptions): Promise<AsyncDisposable> {
   const open = new Set<Socket>();
   let turn = 0;
   const server = createServer({ allowHalfOpen: true }, (incoming) => {
-    const ready = readyAddresses(target, slices());
+    const ready = readyAddresses(target, view());
     const address = ready[turn++ % Math.max(1, ready.length)];
     if (address === undefined) {
       incoming.destroy();
@@ -52,17 +59,24 @@ export async function serveForward({ path, target, slices }: ForwardOptions): Pr
   };
 }
 
-/** A Service without the wanted port name has one port, and that is meant. */
+/** Nothing when there is no such Service or port. */
 export function readyAddresses(
-  { namespace, service, port }: ForwardTarget,
-  slices: readonly EndpointSlice[],
+  target: ForwardTarget,
+  { services, slices }: ForwardView,
 ): readonly { readonly ip: string; readonly port: number }[] {
+  const service = services.find(
+    ({ metadata }) => metadata.namespace === target.namespace && metadata.name === target.service,
+  );
+  // The source lets only objects through that their kind's schema accepts.
+  const ports = (service?.spec as ServiceSpec | undefined)?.ports ?? [];
+  const wanted = ports.find(({ port, name }) => name === target.port || String(port) === target.port);
+  if (wanted === undefined) return [];
   return slices
-    .filter((slice) => slice.namespace === namespace && slice.service === service)
+    .filter((slice) => slice.namespace === target.namespace && slice.service === target.service)
     .flatMap((slice) => {
-      const chosen = slice.ports.find(({ name }) => name === port) ?? slice.ports[0];
-      if (chosen === undefined) return [];
-      return slice.endpoints.filter(({ ready }) => ready).map(({ ip }) => ({ ip, port: chosen.port }));
+      const port = slice.ports.find(({ name }) => name === (wanted.name ?? ''))?.port;
+      if (port === undefined) return [];
+      return slice.endpoints.filter(({ ready }) => ready).map(({ ip }) => ({ ip, port }));
     });
 }
 

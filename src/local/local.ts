@@ -5,7 +5,7 @@ import type { Source } from '../sources/types.ts';
 import { createAddresses, podNetwork } from './addresses.ts';
 import { createRegistry } from './agent-client.ts';
 import { serveRuntime } from './api.ts';
-import { type ClusterView, createCluster } from './cluster.ts';
+import { createCluster } from './cluster.ts';
 import { makeZone, serveDns } from './dns.ts';
 import { type ForwardTarget, serveForward } from './forward.ts';
 import { createSlots, type Machine, type Pod } from './machine.ts';
@@ -89,9 +89,10 @@ export async function runLocal(options: LocalOptions, signal: AbortSignal): Prom
   await serveDns(dns, afterPods.signal);
   await using _api = await serveRuntime({ path: options.socket, cluster });
   const { forward } = options;
-  const slices = (): ClusterView['slices'] => cluster.view().slices;
   await using _forward =
-    forward === undefined ? undefined : await serveForward({ path: forward.path, target: forward, slices });
+    forward === undefined
+      ? undefined
+      : await serveForward({ path: forward.path, target: forward, view: cluster.view });
   for await (const events of options.source.events(signal)) cluster.apply(events);
   await cluster.ended();
   afterPods.abort();
