@@ -2,7 +2,7 @@
 import type { MeshStatus, ObjectList, ObjectQuery, ProblemList, ProxyList } from '../admin/types.ts';
 import { exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
-import { asRecord } from './record.ts';
+import { asList, asRecord } from './record.ts';
 import { askJson } from './request.ts';
 
 export type AdminSocket = {
@@ -44,35 +44,37 @@ async function ask(socket: AdminSocket, path: string, kind: string): Promise<unk
   });
 }
 
-/** Traffic from one workload name to another over a window. */
+/** Traffic from one workload to another over a window; names are `<namespace>/<workload>`. */
 export type Edge = {
   readonly source: string;
   readonly target: string;
-  readonly rps: number;
+  /** Requests; `null`, like what follows from it, when there was only TCP. */
+  readonly rps: number | null;
   /** 0 to 1. */
-  readonly successRate: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly mtls: boolean;
+  readonly successRate: number | null;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  /** `null` when nobody could tell: the target has no sidecar. */
+  readonly mtls: boolean | null;
 };
 
-export async function readEdges(socket: AdminSocket, window: string): Promise<readonly Edge[]> {
-  const path = `/edges?window=${encodeURIComponent(window)}`;
+/** `window` in milliseconds. */
+export async function readEdges(socket: AdminSocket, window: number): Promise<readonly Edge[]> {
+  const path = `/edges?window=${Math.max(1, Math.round(window / 1000))}s`;
   const answer = await askJson({ ...socket, path, who: 'node agent' });
-  // Whatever it is, each entry is looked at below.
-  const items: readonly unknown[] = Array.isArray(answer) ? answer : [];
-  return items.map(parseEdge);
+  return asList(answer).map(parseEdge);
 }
 
 function parseEdge(item: unknown): Edge {
   const edge = asRecord(item);
+  const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
   return {
     source: String(edge.source),
     target: String(edge.target),
-    rps: Number(edge.rps ?? 0),
-    successRate: Number(edge.successRate ?? 0),
-    p50Ms: Number(edge.p50Ms ?? 0),
-    p99Ms: Number(edge.p99Ms ?? 0),
-    mtls: edge.mtls === true,
+    rps: number(edge.rps),
+    successRate: number(edge.successRate),
+    p50Ms: number(edge.p50Ms),
+    p99Ms: number(edge.p99Ms),
+    mtls: typeof edge.mtls === 'boolean' ? edge.mtls : null,
   };
 }

@@ -1,4 +1,4 @@
-import { type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
@@ -43,7 +43,9 @@ export async function askJson(call: Call): Promise<unknown> {
   }
 }
 
-function send({ socketPath, path, signal, who, timeout = 10_000 }: Call): Promise<IncomingMessage> {
+async function send({ socketPath, path, signal, who, timeout = 10_000 }: Call): Promise<IncomingMessage> {
+  // Loaded when asked for: help and completion of words are there before it would be.
+  const { request } = await import('node:http');
   return new Promise((resolve, reject) => {
     const sent = request({ socketPath, path, signal, agent: false }, (response) => {
       sent.setTimeout(0);

@@ -7,11 +7,11 @@ import { print, type View } from '../output.ts';
 import type { Style } from '../style.ts';
 
 export async function run(call: Call): Promise<ExitCode> {
-  const window = showDuration(durationOption(call, 'window'));
+  const window = durationOption(call, 'window');
   const mesh = await target(call);
   const show = async (): Promise<void> => {
     const edges = await readEdges(agentSocket(call, mesh), window);
-    await print(call.io, call.format, view(edges, window, call.style));
+    await print(call.io, call.format, view(edges, showDuration(window), call.style));
   };
   await show();
   while (flagOption(call, 'watch')) {
@@ -32,13 +32,18 @@ function view(edges: readonly Edge[], window: string, style: Style): View {
     rows: edges.map((edge) => [
       edge.source,
       edge.target,
-      edge.rps.toFixed(1),
-      (100 * edge.successRate).toFixed(2),
-      `${Math.round(edge.p50Ms)}ms`,
-      `${Math.round(edge.p99Ms)}ms`,
-      edge.mtls ? `${style.mark('ok')} yes` : `${style.mark('fail')} no`,
+      shown(edge.rps, (rps) => rps.toFixed(1)),
+      shown(edge.successRate, (rate) => (100 * rate).toFixed(2)),
+      shown(edge.p50Ms, (ms) => `${Math.round(ms)}ms`),
+      shown(edge.p99Ms, (ms) => `${Math.round(ms)}ms`),
+      shown(edge.mtls, (mtls) => (mtls ? `${style.mark('ok')} yes` : `${style.mark('fail')} no`)),
     ]),
     names: edges.map(({ source, target: to }) => `${source}->${to}`),
     empty: `no traffic in the last ${window}`,
   };
+}
+
+/** A dash for what nobody knows: TCP has no requests. */
+function shown<T>(value: T | null, show: (value: T) => string): string {
+  return value === null ? '-' : show(value);
 }

@@ -25,7 +25,7 @@ type Traffic = {
   readonly edges: number;
   readonly mtls: number;
   readonly rps: number;
-  readonly successRate: number;
+  readonly successRate: number | null;
 };
 
 export async function run(call: Call): Promise<ExitCode> {
@@ -56,7 +56,7 @@ async function waitForSync(call: Call, mesh: Target): Promise<void> {
 
 async function read(call: Call, mesh: Target): Promise<Summary> {
   const socket = adminSocket(call, mesh);
-  const window = showDuration(durationOption(call, 'window'));
+  const window = durationOption(call, 'window');
   const [status, proxies, problems, objects, traffic] = await Promise.all([
     readStatus(socket),
     readProxies(socket),
@@ -75,18 +75,18 @@ async function read(call: Call, mesh: Target): Promise<Summary> {
     problems: problems.items,
     troubled: objects.items.filter(({ object }) => firstTrouble(object) !== undefined),
     traffic,
-    window,
+    window: showDuration(window),
   };
 }
 
 function trafficOf(edges: readonly Edge[]): Traffic {
-  const rps = edges.reduce((sum, edge) => sum + edge.rps, 0);
-  const good = edges.reduce((sum, edge) => sum + edge.rps * edge.successRate, 0);
+  const rps = edges.reduce((sum, edge) => sum + (edge.rps ?? 0), 0);
+  const good = edges.reduce((sum, edge) => sum + (edge.rps ?? 0) * (edge.successRate ?? 0), 0);
   return {
     edges: edges.length,
-    mtls: edges.filter(({ mtls }) => mtls).length,
+    mtls: edges.filter(({ mtls }) => mtls === true).length,
     rps,
-    successRate: rps === 0 ? 1 : good / rps,
+    successRate: rps === 0 ? null : good / rps,
   };
 }
 
@@ -153,9 +153,11 @@ function trafficLines({ traffic, window }: Summary, style: Style): readonly (rea
   if (!traffic) return [['Traffic', `${style.mark('fail')} unknown: the node agent does not answer`]];
   if (traffic.edges === 0) return [['Traffic', `none in the last ${window}`]];
   const encrypted = `${traffic.mtls}/${traffic.edges} edges with mTLS`;
+  const mtls = ['mTLS', `${style.mark(traffic.mtls === traffic.edges ? 'ok' : 'warn')} ${encrypted}`];
+  if (traffic.successRate === null) return [mtls];
   const rate = `${(100 * traffic.successRate).toFixed(2)} % of ${traffic.rps.toFixed(1)} requests/s`;
   return [
-    ['mTLS', `${style.mark(traffic.mtls === traffic.edges ? 'ok' : 'warn')} ${encrypted}`],
+    mtls,
     ['Success', `${style.mark(traffic.successRate >= 0.99 ? 'ok' : 'warn')} ${rate}, last ${window}`],
   ];
 }

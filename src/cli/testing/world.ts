@@ -35,9 +35,26 @@ export type WorldOptions = {
 };
 
 const edges = [
-  { source: 'web', target: 'pay', rps: 12.5, successRate: 0.975, p50Ms: 9, p99Ms: 88, mtls: true },
-  { source: 'cron', target: 'ledger', rps: 0.4, successRate: 1, p50Ms: 4, p99Ms: 11, mtls: false },
-];
+  {
+    source: 'campus/web',
+    target: 'campus/pay',
+    rps: 12.5,
+    successRate: 0.975,
+    p50Ms: 9,
+    p99Ms: 88,
+    mtls: true,
+  },
+  { source: 'campus/cron', target: 'campus/web', rps: 0.4, successRate: 1, p50Ms: 4, p99Ms: 11, mtls: false },
+  {
+    source: 'campus/pay',
+    target: 'campus/db',
+    rps: null,
+    successRate: null,
+    p50Ms: null,
+    p99Ms: null,
+    mtls: null,
+  },
+].map((edge) => ({ ...edge, connections: 3 }));
 const logLines = ['listening on 8080', 'GET / 200'];
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
