@@ -69,7 +69,7 @@ function run(command: readonly string[], input: string, fd: number): Promise<voi
       killSignal: 'SIGKILL',
     });
     let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(0, maxErrorLength);
     });
     child.on('error', reject);
@@ -78,7 +78,7 @@ function run(command: readonly string[], input: string, fd: number): Promise<voi
       else reject(new Error(said.trim() || `${program} ended with ${code ?? signal ?? 'no code'}`));
     });
     // It may end before it has read everything; how it ended says why.
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
   });
 }

@@ -89,12 +89,12 @@ function remember(text: string, memory: Map<string, Series>): Series {
   const key = Buffer.from(text).toString();
   const open = key.indexOf('{');
   const labels: Record<string, string> = Object.create(null);
-  for (const [, name = '', value = ''] of key.slice(open).matchAll(label)) labels[name] = unescape(value);
+  for (const [, name = '', value = ''] of key.slice(open).matchAll(label)) labels[name] = unescaped(value);
   const series = { key, name: key.slice(0, open), labels };
   memory.set(key, series);
   return series;
 }
 
-function unescape(value: string): string {
+function unescaped(value: string): string {
   return value.replace(/\\(.)/g, (_, character: string) => (character === 'n' ? '\n' : character));
 }

@@ -42,7 +42,7 @@ export async function startNamespace(): Promise<Namespace> {
     if (tries > 500) throw new Error('no network namespace came up');
     await sleep(5);
   }
-  const enter = ['--net=/proc/' + pid + '/ns/net'];
+  const enter = [`--net=${path}`];
   const children: ChildProcess[] = [];
   execFileSync('nsenter', [...enter, 'ip', 'link', 'set', 'lo', 'up']);
   return {

@@ -1,0 +1,43 @@
+import { type IncomingMessage, request } from 'node:http';
+import { AgentError, reasonOf } from './errors.ts';
+
+export type AdminAnswer = { readonly status: number; readonly contentType: string; readonly body: string };
+
+const timeout = 5_000;
+const maxBody = 64 * 1024 * 1024;
+
+/** Asks an Envoy over its admin socket. Bounded in time and size; throws WEFT-2207. */
+export function askEnvoy(socketPath: string, path: string): Promise<AdminAnswer> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => reject(noAnswer(socketPath, error));
+    const asked = request({ socketPath, path, method: 'GET', agent: false, timeout }, (response) => {
+      readBody(response).then((body) => {
+        const contentType = response.headers['content-type'] ?? 'text/plain';
+        resolve({ status: response.statusCode ?? 502, contentType, body });
+      }, fail);
+    });
+    asked.on('timeout', () => asked.destroy(new Error(`no answer in ${timeout} ms`)));
+    asked.on('error', fail);
+    asked.end();
+  });
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > maxBody) throw new Error(`an answer of more than ${maxBody} bytes`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function noAnswer(socketPath: string, cause: unknown): AgentError {
+  return new AgentError('WEFT-2207', {
+    message: `Envoy does not answer on ${socketPath}: ${reasonOf(cause)}.`,
+    fix: 'It may be starting or have ended: see `weft logs` of the workload’s proxy.',
+    cause,
+  });
+}
