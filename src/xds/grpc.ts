@@ -28,6 +28,28 @@ export class RpcError extends Error {
   }
 }
 
+export type RefusalReason =
+  | 'invalid-argument'
+  | 'permission-denied'
+  | 'failed-precondition'
+  | 'resource-exhausted'
+  | 'unauthenticated'
+  | 'unavailable';
+
+const refusals: Readonly<Record<RefusalReason, number>> = {
+  'invalid-argument': rpcCodes.invalidArgument,
+  'permission-denied': rpcCodes.permissionDenied,
+  'failed-precondition': rpcCodes.failedPrecondition,
+  'resource-exhausted': rpcCodes.resourceExhausted,
+  unauthenticated: rpcCodes.unauthenticated,
+  unavailable: rpcCodes.unavailable,
+};
+
+/** What a method throws to say no: the caller gets the reason as a gRPC status, and the message. */
+export function callRefused(reason: RefusalReason, message: string, options?: ErrorOptions): RpcError {
+  return new RpcError(refusals[reason], message, options);
+}
+
 export const largestMessage: number = 16 * 1024 * 1024;
 
 /** The five bytes before each message: not compressed, and its length. */

@@ -109,7 +109,7 @@ export function callOnSession(
       status ??= statusIn(headers);
     };
     const timer = setTimeout(() => {
-      status = new RpcError(rpcCodes.deadlineExceeded, `${call.method}: no answer within ${timeoutMs} ms`);
+      status = new RpcError(rpcCodes.deadlineExceeded, `${call.method}: no answer in time`);
       http.close();
     }, timeoutMs);
     const cancel = (): void => {

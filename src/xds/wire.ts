@@ -1,5 +1,6 @@
 import { create, fromBinary, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import { anyPack, anyUnpack, StructSchema } from '@bufbuild/protobuf/wkt';
+import { type Node, NodeSchema } from '../../gen/envoy/config/core/v3/base_pb.ts';
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
@@ -11,8 +12,14 @@ import type { DeltaRequest, Outgoing } from './stream.ts';
 
 export const deltaPath = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
-/** Who a client says it is. `metadata` is JSON; nothing in it is attested. */
-export type NodeId = { readonly id: string; readonly cluster: string; readonly metadata: JsonObject };
+/** Who a client says it is; nothing of it is attested. */
+export type NodeId = {
+  readonly id: string;
+  readonly cluster: string;
+  readonly metadata: JsonObject;
+  /** `1.40.0`; `''` when the client did not say. */
+  readonly envoyVersion: string;
+};
 
 const typesByUrl = new Map<string, ResourceType>(resourceTypes.map((type) => [typeUrls[type], type]));
 
@@ -28,6 +35,7 @@ export function readRequest(bytes: Uint8Array): ReadRequest {
     id: message.node.id,
     cluster: message.node.cluster,
     metadata: message.node.metadata ?? {},
+    envoyVersion: versionOf(message.node),
   };
   const type = typesByUrl.get(message.typeUrl);
   if (type === undefined) return { node, request: undefined };
@@ -44,6 +52,12 @@ export function readRequest(bytes: Uint8Array): ReadRequest {
     ...(error && { error }),
   };
   return { node, request };
+}
+
+function versionOf({ userAgentVersionType: said }: Node): string {
+  if (said.case === 'userAgentVersion') return said.value;
+  const version = said.value?.version;
+  return version ? `${version.majorNumber}.${version.minorNumber}.${version.patch}` : '';
 }
 
 function decoded(bytes: Uint8Array): DeltaDiscoveryRequest {
@@ -144,7 +158,7 @@ export function requestBuffer(request: WrittenRequest): Buffer {
     DeltaDiscoveryRequestSchema,
     create(DeltaDiscoveryRequestSchema, {
       typeUrl: typeUrls[type],
-      ...(node && { node: { id: node.id, cluster: node.cluster, metadata: node.metadata } }),
+      ...(node && { node: writtenNode(node) }),
       resourceNamesSubscribe: [...(request.subscribe ?? [])],
       initialResourceVersions: Object.fromEntries(request.initial ?? []),
       responseNonce: request.nonce ?? '',
@@ -152,6 +166,16 @@ export function requestBuffer(request: WrittenRequest): Buffer {
     }),
   );
   return Buffer.concat([messagePrefix(body.length), body]);
+}
+
+function writtenNode({ id, cluster, metadata, envoyVersion }: NodeId): Node {
+  return create(NodeSchema, {
+    id,
+    cluster,
+    metadata,
+    userAgentName: 'weft',
+    userAgentVersionType: { case: 'userAgentVersion', value: envoyVersion },
+  });
 }
 
 function errorDetail(errors: ReadonlyMap<string, string>) {

@@ -14,7 +14,7 @@ import { type CallOptions, callOnSession } from './unary.ts';
 export type { Outcome } from './cache.ts';
 export type { Address, ConnectionOptions } from './connection.ts';
 export type { Refusal } from './delta-stream.ts';
-export { RpcError, rpcCodes } from './grpc.ts';
+export { callRefused, RpcError, rpcCodes } from './grpc.ts';
 export type { Relay, RelayResponse, RelayUpdate } from './relay.ts';
 export { type AdsServer, type Listen, type ServeOptions, serveAds } from './serve.ts';
 export { createSettlements, type Settlements } from './settlements.ts';
@@ -56,15 +56,17 @@ export function connectAds(options: ConnectionOptions): AdsConnection {
         random,
       }),
     async callUnary(method, body, { timeoutMs = 10_000, signal } = {}) {
+      const started = performance.now();
+      const given = AbortSignal.any([options.signal, ...(signal ? [signal] : [])]);
       const deadline = AbortSignal.timeout(timeoutMs);
-      const until = AbortSignal.any([deadline, options.signal, ...(signal ? [signal] : [])]);
-      const session = await connection.session(until).catch((error: unknown) => {
+      const session = await connection.session(AbortSignal.any([given, deadline])).catch((error: unknown) => {
         if (!deadline.aborted) throw error;
         throw new RpcError(rpcCodes.unavailable, `${method}: no connection within ${timeoutMs} ms`, {
           cause: error,
         });
       });
-      return callOnSession(session, { method, body }, { timeoutMs, signal: until });
+      const left = Math.max(1, timeoutMs - (performance.now() - started));
+      return callOnSession(session, { method, body }, { timeoutMs: left, signal: given });
     },
   };
 }
