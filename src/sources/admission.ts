@@ -28,6 +28,7 @@ export type Admission =
 export function admit(value: unknown): Admission {
   if (!isMap(value)) return refuse(notAnObject(`it is ${showValue(value)}`));
   const { apiVersion, kind } = value;
+  if (apiVersion === undefined && kind === undefined) return { is: 'refused', findings: [somethingElse] };
   if (typeof apiVersion !== 'string' || apiVersion === '') return refuse(notAnObject('it has no apiVersion'));
   if (typeof kind !== 'string' || kind === '') return refuse(notAnObject('it has no kind'));
   const lookup = lookUpKind(apiVersion, kind);
@@ -179,6 +180,12 @@ function notAnObject(why: string): Finding {
   const fix = 'start it with apiVersion, kind and metadata.name, or move the file elsewhere';
   return { code: 'WEFT-1002', path: [], at: 'value', says, fix };
 }
+
+/** Directories hold other people's files too: worth a word, but nobody's mistake. */
+const somethingElse: Finding = {
+  ...notAnObject('it has neither apiVersion nor kind'),
+  severity: 'warning',
+};
 
 function noName(metadata: Fields): Finding {
   const says = Object.hasOwn(metadata, 'generateName')

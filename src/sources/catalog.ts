@@ -154,6 +154,9 @@ function liveObject(
   before: LiveObject | undefined,
   allocation: Allocation | undefined,
 ): LiveObject {
+  const address = (object: KubeObject): string => serviceSpec(object)?.clusterIP ?? '';
+  if (before?.source === source && (!allocation || address(before.object) === allocation.address))
+    return before;
   const addressed = withAddress(source.object, allocation);
   const generation = before ? nextGeneration(before.object, addressed) : 1;
   const object = { ...addressed, metadata: { ...addressed.metadata, generation } };

@@ -11,9 +11,9 @@ import { isMap } from './structure.ts';
  */
 export function checkRules(schema: Schema, value: unknown, path: Path = []): readonly Finding[] {
   if (value === undefined || value === null) return [];
-  const own = (schema['x-kubernetes-validations'] ?? [])
-    .filter((rule) => !rule.rule.includes('oldSelf') && !holds(rule, schema, value))
-    .map((rule) => broken(rule, value, path));
+  const rules = (schema['x-kubernetes-validations'] ?? []).filter(({ rule }) => !rule.includes('oldSelf'));
+  const self = rules.length === 0 ? null : celValue(schema, value);
+  const own = rules.filter((rule) => !holds(rule, self)).map((rule) => broken(rule, value, path));
   if (Array.isArray(value)) {
     const { items } = schema;
     return items
@@ -55,11 +55,11 @@ type CelInput =
 
 const planned = new Map<string, Rule>();
 
-function holds({ rule }: CelRule, schema: Schema, value: unknown): boolean {
+function holds({ rule }: CelRule, self: CelInput): boolean {
   try {
     const known = planned.get(rule) ?? planRule(rule);
     planned.set(rule, known);
-    return known({ self: celValue(schema, value) }) === true;
+    return known({ self }) === true;
   } catch {
     // As in an API server: a rule that cannot be evaluated does not hold, so a bad value never slips through.
     return false;

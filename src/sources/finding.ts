@@ -33,7 +33,7 @@ export function showValue(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map';
-  return typeof value === 'string' ? JSON.stringify(shorten(printable(value))) : String(value);
+  return typeof value === 'string' ? `"${shorten(printable(value))}"` : String(value);
 }
 
 /** Escapes what a terminal would act on, or the eye not see. */

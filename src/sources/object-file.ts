@@ -34,6 +34,8 @@ export type FileForm = {
 export function readObjects(text: string, file: string): FileForm {
   const { documents, failures } = parseYaml(text);
   const parts = documents.flatMap((document, index) => {
+    // JSON that is no object at all is some tool's settings.
+    if (file.endsWith('.json') && isMap(document.value) && !Object.hasOwn(document.value, 'kind')) return [];
     return expandLists(document.value, []).map((part) => readPart({ ...part, document, index, text, file }));
   });
   const failed = failures.map((failure) => fileProblem({ ...failure, file, code: 'WEFT-1001' }));

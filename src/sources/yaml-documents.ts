@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -35,6 +36,9 @@ export type YamlText = {
 
 const maxDepth = 100;
 const maxAliased = 10_000;
+const tooDeep = ['it is nested too deeply', `nest at most ${maxDepth} levels`] as const;
+/** The parser is recursive, and reports the end of the stack as one more mistake. */
+const stackEnd: RegExp = /call stack/;
 
 /** Parses YAML or JSON. Never throws; documents that are empty or only comments are left out. */
 export function parseYaml(text: string): YamlText {
@@ -46,7 +50,8 @@ export function parseYaml(text: string): YamlText {
   };
   for (const document of parsed(text, lines, fail)) {
     const [error] = document.errors;
-    if (error) fail(error.pos[0], says(error.message), fixes[error.code] ?? 'correct the YAML here');
+    if (error && stackEnd.test(error.message)) fail(0, ...tooDeep);
+    else if (error) fail(error.pos[0], says(error.message), fixes[error.code] ?? 'correct the YAML here');
     else if (document.contents && !isEmpty(document.contents)) convert(document, lines, documents, fail);
   }
   return { documents, failures };
@@ -60,8 +65,8 @@ function parsed(text: string, lineCounter: LineCounter, fail: Fail): readonly Do
     const options = { lineCounter, prettyErrors: false, uniqueKeys: false, logLevel: 'silent' } as const;
     return [...parseAllDocuments(text, options)];
   } catch {
-    // The parser is recursive and throws only when the stack ends.
-    fail(0, 'it is nested too deeply', `nest at most ${maxDepth} levels`);
+    // It throws only when the stack ends.
+    fail(0, ...tooDeep);
     return [];
   }
 }
@@ -72,18 +77,45 @@ function isEmpty(node: Node): boolean {
 
 function convert(document: Document.Parsed, lines: LineCounter, into: YamlDocument[], fail: Fail): void {
   try {
-    const budget = { aliased: 0 };
-    const value = toValue(document, document.contents, { depth: 0, inAlias: false, budget });
     const { contents } = document;
-    const at = (node: Node | null | undefined): Position => positionAt(lines, offsetOf(node ?? contents));
+    const aliases: Aliases = new Map();
+    resolveAliases(contents, { anchors: new Map(), aliases }, 0);
+    const value = toValue(aliases, contents, { depth: 0, inAlias: false, budget: { aliased: 0 } });
+    const at = (node: Node | null): Position => positionAt(lines, offsetOf(node ?? contents));
     into.push({
       value,
-      positionOf: (path, what) => at(nodeAt(document, path, what)),
-      positionOfField: (base, field) => at(nodeOfField(document, base, field)),
+      positionOf: (path, what) => at(nodeAt(aliases, contents, path, what)),
+      positionOfField: (base, field) =>
+        at(nodeOfField(aliases, nodeAt(aliases, contents, base, 'value'), field)),
     });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     fail(error.offset, error.message, error.fix);
+  }
+}
+
+/** What each alias stands for. The library would search the whole document for every alias. */
+type Aliases = Map<Alias, Node>;
+
+function resolveAliases(
+  node: Node | null,
+  found: { readonly anchors: Map<string, Node>; readonly aliases: Aliases },
+  depth: number,
+): void {
+  // What lies deeper is refused later.
+  if (!node || depth > maxDepth + 1) return;
+  if (isAlias(node)) {
+    const target = found.anchors.get(node.source);
+    if (!target) throw new Refusal(node, `*${node.source} has no anchor before it`, `add &${node.source}`);
+    found.aliases.set(node, target);
+    return;
+  }
+  if ('anchor' in node && typeof node.anchor === 'string') found.anchors.set(node.anchor, node);
+  if (isSeq<Node>(node)) for (const item of node.items) resolveAliases(item, found, depth + 1);
+  if (!isMap<Node, Node | null>(node)) return;
+  for (const { key, value } of node.items) {
+    resolveAliases(key, found, depth + 1);
+    resolveAliases(value, found, depth + 1);
   }
 }
 
@@ -100,9 +132,8 @@ class Refusal extends Error {
 
 type Depth = { readonly depth: number; readonly inAlias: boolean; readonly budget: { aliased: number } };
 
-function toValue(document: Document, node: Node | null | undefined, at: Depth): unknown {
-  if (at.depth > maxDepth)
-    throw new Refusal(node, 'it is nested too deeply', `nest at most ${maxDepth} levels`);
+function toValue(aliases: Aliases, node: Node | null | undefined, at: Depth): unknown {
+  if (at.depth > maxDepth) throw new Refusal(node, ...tooDeep);
   if (at.inAlias && ++at.budget.aliased > maxAliased) {
     throw new Refusal(
       node,
@@ -112,15 +143,13 @@ function toValue(document: Document, node: Node | null | undefined, at: Depth): 
   }
   const below = { ...at, depth: at.depth + 1 };
   if (isAlias(node)) {
-    const target = node.resolve(document);
-    if (!target) throw new Refusal(node, `*${node.source} has no anchor before it`, `add &${node.source}`);
-    return toValue(document, target, { ...below, inAlias: true });
+    return toValue(aliases, aliases.get(node), { ...below, inAlias: true });
   }
-  if (isSeq<Node>(node)) return node.items.map((item) => toValue(document, item, below));
+  if (isSeq<Node>(node)) return node.items.map((item) => toValue(aliases, item, below));
   if (!isMap(node)) return isScalar(node) ? node.value : null;
   const value: Record<string, unknown> = {};
-  for (const [name, item] of entriesOf(document, node, at.depth)) {
-    setOwn(value, name, toValue(document, item.value, below));
+  for (const [name, item] of entriesOf(aliases, node, at.depth)) {
+    setOwn(value, name, toValue(aliases, item.value, below));
   }
   return value;
 }
@@ -128,14 +157,19 @@ function toValue(document: Document, node: Node | null | undefined, at: Depth): 
 type Entry = { readonly key: Node; readonly value: Node | null };
 
 /** A map's own entries, then those it merges in with `<<` and does not have itself. */
-function entriesOf(document: Document, map: YAMLMap, depth: number): ReadonlyMap<string, Entry> {
+function entriesOf(aliases: Aliases, map: YAMLMap, depth: number): ReadonlyMap<string, Entry> {
   const entries = new Map<string, Entry>();
   const merges: Entry[] = [];
   for (const pair of map.items) {
     // A parsed map holds nodes; only hand-made ones may hold plain values.
     const entry = pair as unknown as Entry;
     const { key } = entry;
-    if (!isScalar(key)) throw new Refusal(key, 'a key must be plain text', 'write a word before the colon');
+    if (!isScalar(key))
+      throw new Refusal(
+        key,
+        'a key must be plain text',
+        'write a word before the colon; render templates with {{ }} first',
+      );
     const name = String(key.value);
     if (name === '<<' && key.type === 'PLAIN') merges.push(entry);
     else if (entries.has(name))
@@ -143,8 +177,8 @@ function entriesOf(document: Document, map: YAMLMap, depth: number): ReadonlyMap
     else entries.set(name, entry);
   }
   for (const { key, value } of merges) {
-    for (const source of mergedMaps(document, key, value, depth)) {
-      for (const [name, entry] of entriesOf(document, source, depth + 1)) {
+    for (const source of mergedMaps(aliases, key, value, depth)) {
+      for (const [name, entry] of entriesOf(aliases, source, depth + 1)) {
         if (!entries.has(name)) entries.set(name, entry);
       }
     }
@@ -152,26 +186,26 @@ function entriesOf(document: Document, map: YAMLMap, depth: number): ReadonlyMap
   return entries;
 }
 
-function mergedMaps(document: Document, key: Node, value: Node | null, depth: number): readonly YAMLMap[] {
-  if (depth > maxDepth) throw new Refusal(key, 'it is nested too deeply', `nest at most ${maxDepth} levels`);
-  const target = isAlias(value) ? value.resolve(document) : value;
+function mergedMaps(aliases: Aliases, key: Node, value: Node | null, depth: number): readonly YAMLMap[] {
+  if (depth > maxDepth) throw new Refusal(key, ...tooDeep);
+  const target = isAlias(value) ? aliases.get(value) : value;
   if (isMap(target)) return [target];
-  if (isSeq<Node>(target)) return target.items.flatMap((item) => mergedMaps(document, key, item, depth + 1));
+  if (isSeq<Node>(target)) return target.items.flatMap((item) => mergedMaps(aliases, key, item, depth + 1));
   throw new Refusal(key, '<< must merge a map', 'write <<: *anchor-of-a-map');
 }
 
-function step(document: Document, node: Node | null | undefined, name: string | number): Entry | undefined {
-  const target = isAlias(node) ? node.resolve(document) : node;
-  if (isMap(target)) return entriesOf(document, target, 0).get(String(name));
+function step(aliases: Aliases, node: Node | null | undefined, name: string | number): Entry | undefined {
+  const target = isAlias(node) ? aliases.get(node) : node;
+  if (isMap(target)) return entriesOf(aliases, target, 0).get(String(name));
   if (!isSeq<Node>(target) || typeof name !== 'number') return undefined;
   const item = target.items[name];
   return item && { key: item, value: item };
 }
 
-function nodeAt(document: Document.Parsed, path: Path, what: 'key' | 'value'): Node | null {
-  let node: Node | null = document.contents;
+function nodeAt(aliases: Aliases, top: Node | null, path: Path, what: 'key' | 'value'): Node | null {
+  let node = top;
   for (const [index, name] of path.entries()) {
-    const entry = step(document, node, name);
+    const entry = step(aliases, node, name);
     if (!entry) return node;
     if (index === path.length - 1 && (what === 'key' || !entry.value?.range)) return entry.key;
     node = entry.value;
@@ -179,10 +213,10 @@ function nodeAt(document: Document.Parsed, path: Path, what: 'key' | 'value'): N
   return node;
 }
 
-function nodeOfField(document: Document.Parsed, base: Path, field: string): Node | null {
-  let node = nodeAt(document, base, 'value');
+function nodeOfField(aliases: Aliases, top: Node | null, field: string): Node | null {
+  let node = top;
   for (let rest = field; rest !== ''; ) {
-    const found = nextStep(document, node, rest);
+    const found = nextStep(aliases, node, rest);
     if (!found?.entry.value) return found?.entry.key ?? node;
     node = found.entry.value;
     rest = found.rest;
@@ -191,19 +225,19 @@ function nodeOfField(document: Document.Parsed, base: Path, field: string): Node
 }
 
 function nextStep(
-  document: Document,
+  aliases: Aliases,
   node: Node | null,
   field: string,
 ): { readonly entry: Entry; readonly rest: string } | undefined {
   const [whole, inside] = /^\[([^\]]*)\]/.exec(field) ?? [];
   if (whole !== undefined && inside !== undefined) {
-    const entry = step(document, node, /^\d+$/.test(inside) ? Number(inside) : inside);
+    const entry = step(aliases, node, /^\d+$/.test(inside) ? Number(inside) : inside);
     return entry && { entry, rest: field.slice(whole.length).replace(/^\./, '') };
   }
   // A key may hold dots itself: the longest one that fits is meant.
   for (let end = field.length; end > 0; end--) {
     if (end < field.length && field[end] !== '.' && field[end] !== '[') continue;
-    const entry = step(document, node, field.slice(0, end));
+    const entry = step(aliases, node, field.slice(0, end));
     if (entry) return { entry, rest: field.slice(end).replace(/^\./, '') };
   }
   return undefined;
