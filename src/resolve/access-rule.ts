@@ -136,3 +136,11 @@ function reportUnsupported(report: Report, field: string, name: string): void {
     fix: 'remove the condition, or write the rule with principals, namespaces, serviceAccounts, ipBlocks and request.headers[…]',
   });
 }
+
+const httpFields = ['hosts', 'notHosts', 'methods', 'notMethods', 'paths', 'notPaths'] as const;
+
+/** Does it ask for what only a request has? On a port of TCP that cannot be seen. */
+export function needsHttp({ to, when }: AccessRule): boolean {
+  const asking = to.some((operation) => httpFields.some((name) => operation[name].length > 0));
+  return asking || when.some(({ key }) => key.kind === 'request-header');
+}

@@ -3,8 +3,7 @@ import type { ObjectRef } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { AuthorizationPolicyObject, PolicyTargetReference } from '../sources/specs-istio.ts';
 import type { Labels } from '../sources/types.ts';
-import { anyone, readAccessRule } from './access-rule.ts';
-import { needsHttp, onTcp } from './access-tcp.ts';
+import { anyone, needsHttp, readAccessRule } from './access-rule.ts';
 import { wellKnown } from './labels.ts';
 import { createReport, type Report, refOf } from './problems.ts';
 import { selects } from './selector.ts';
@@ -127,20 +126,9 @@ export function appliesTo(policy: ReadAuthorizationPolicy, subject: AccessSubjec
   return (ref.namespace === subject.namespace || ref.namespace === root) && selects(selector, subject.labels);
 }
 
-/** On a port that carries TCP, conditions of HTTP cannot be asked; what is left never lets more in. */
-export type AccessByKind = { readonly http: Access; readonly tcp: Access };
-
-export function toAccess(policies: readonly ReadAuthorizationPolicy[]): AccessByKind {
+export function toAccess(policies: readonly ReadAuthorizationPolicy[]): Access {
   const list = (action: string): AccessPolicy[] =>
     policies.filter((policy) => policy.action === action).map(({ policy }) => policy);
-  const deny = list('deny');
   const allow = list('allow');
-  const hasAllow = allow.length > 0;
-  return {
-    http: { deny, allow: hasAllow ? allow : null },
-    tcp: {
-      deny: deny.map((policy) => onTcp(policy, 'deny')),
-      allow: hasAllow ? allow.map((policy) => onTcp(policy, 'allow')) : null,
-    },
-  };
+  return { deny: list('deny'), allow: allow.length > 0 ? allow : null };
 }

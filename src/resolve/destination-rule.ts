@@ -45,8 +45,11 @@ export function readDestinationRule(
   const { host, exportTo, subsets = [], trafficPolicy, workloadSelector } = object.spec;
   const refused = workloadSelector !== undefined;
   if (refused) {
-    const what = 'all workloads of a namespace share one view';
-    report.error('WEFT-1101', unsupported('spec.workloadSelector', what, 'the whole rule was left out'));
+    const why = 'all workloads of a namespace share one view';
+    report.error(
+      'WEFT-1101',
+      unsupported('spec.workloadSelector', { why, instead: 'the whole rule was left out' }),
+    );
   }
   const policy = readPolicy(trafficPolicy, report, 'spec.trafficPolicy');
   return {

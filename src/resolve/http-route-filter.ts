@@ -43,8 +43,11 @@ export function readBackendFilters(
 ): ReadFilters {
   const { redirect, rewrite, ...read } = readRuleFilters(filters, report, field);
   if (!redirect && !rewrite) return read;
-  const what = 'on a backendRef only header modifiers are';
-  report.error('WEFT-1101', unsupported(field, what, 'the share of the backend is answered with 500'));
+  const why = 'on a backendRef only header modifiers can stand';
+  report.error(
+    'WEFT-1101',
+    unsupported(field, { why, instead: 'the share of the backend is answered with 500' }),
+  );
   return { ...read, refused: true };
 }
 

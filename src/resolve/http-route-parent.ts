@@ -65,7 +65,7 @@ function findPlaces(
   if (!service) {
     report.error('WEFT-1201', {
       field: parent.field,
-      message: `${shown} not found: ${missing(parent.host)}; the route does not act there`,
+      message: `${shown} not found, so the route does not act there: ${missing(parent.host)}`,
       fix: 'name a Service that exists',
       reason: 'NoMatchingParent',
     });

@@ -86,8 +86,10 @@ function readRule(rule: HTTPRouteRule, reading: Reading & { readonly index: numb
   const field = `spec.rules[${index}]`;
   const filters = readRuleFilters(rule.filters ?? [], report, `${field}.filters`);
   if (rule.sessionPersistence) {
-    const what = 'requests of one session may reach different endpoints';
-    report.error('WEFT-1101', unsupported(`${field}.sessionPersistence`, what, 'the rule answers 500'));
+    report.error(
+      'WEFT-1101',
+      unsupported(`${field}.sessionPersistence`, { instead: 'the rule answers 500' }),
+    );
   }
   const refused = filters.refused || rule.sessionPersistence !== undefined;
   const timeout = readDuration(rule.timeouts?.request, {
@@ -97,8 +99,9 @@ function readRule(rule: HTTPRouteRule, reading: Reading & { readonly index: numb
   });
   const draft: Omit<RuleDraft, 'match'> = {
     name: rule.name ?? `${ref.namespace}.${ref.name}.${index}`,
-    requestHeaders: filters.requestHeaders,
-    responseHeaders: filters.responseHeaders,
+    // What is refused must not reach a proxy in any form.
+    requestHeaders: refused ? noHeaders : filters.requestHeaders,
+    responseHeaders: refused ? noHeaders : filters.responseHeaders,
     timeout: timeout ?? 0,
     retry: readRetry(rule, report, field),
     action: refused ? refuse('WEFT-1101') : readAction(rule, filters, { ...reading, field }),

@@ -1,10 +1,9 @@
-import type { InboundPort, InboundView } from '../model/access.ts';
+import type { Access, InboundPort, InboundView } from '../model/access.ts';
 import type { Origin } from '../model/object-ref.ts';
 import type { Protocol, Service } from '../model/service.ts';
-import type { AccessByKind } from './authorization-policy.ts';
 import type { EffectivePeerAuthentication } from './peer-authentication.ts';
 import type { createReports } from './problems.ts';
-import { isHttp, namedProtocol } from './protocol.ts';
+import { namedProtocol } from './protocol.ts';
 import type { ReadService, ReadServicePort } from './service.ts';
 import type { PodPort, ReadPod } from './workload.ts';
 
@@ -16,7 +15,7 @@ export type InboundInput = {
   /** Oldest first. */
   readonly services: readonly ServiceUse[];
   readonly peer: EffectivePeerAuthentication;
-  readonly access: AccessByKind;
+  readonly access: Access;
 };
 
 export function buildInbound(input: InboundInput, reports: ReturnType<typeof createReports>): InboundView {
@@ -47,7 +46,7 @@ export function buildInbound(input: InboundInput, reports: ReturnType<typeof cre
     ports: [...ports.values()]
       .map((port) => peer.origins.reduce(withOrigin, port))
       .sort((a, b) => a.port - b.port),
-    other: { mtls: peer.mode, access: access.tcp },
+    other: { mtls: peer.mode, access },
   };
 }
 
@@ -56,7 +55,7 @@ function inboundPort(port: number, protocol: Protocol, { peer, access }: Inbound
     port,
     protocol,
     mtls: peer.ports.get(port) ?? peer.mode,
-    access: isHttp(protocol) ? access.http : access.tcp,
+    access,
     serviceHost: '',
     serviceName: '',
     serviceNamespace: '',

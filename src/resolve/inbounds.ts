@@ -1,13 +1,8 @@
 import { stableJson } from '../base/sorted.ts';
-import type { InboundView, MtlsMode } from '../model/access.ts';
+import type { Access, InboundView, MtlsMode } from '../model/access.ts';
 import { endpointsKey, type Mesh, type MeshSettings } from '../model/mesh.ts';
 import type { WorkloadKey } from '../model/names.ts';
-import {
-  type AccessByKind,
-  appliesTo,
-  type ReadAuthorizationPolicy,
-  toAccess,
-} from './authorization-policy.ts';
+import { appliesTo, type ReadAuthorizationPolicy, toAccess } from './authorization-policy.ts';
 import { buildInbound, type ServiceUse, targetPort } from './inbound-view.ts';
 import type { ReadObjects } from './objects.ts';
 import { effectivePeerAuthentication } from './peer-authentication.ts';
@@ -41,7 +36,7 @@ export function createInbounds({ rootNamespace }: MeshSettings): (input: Input) 
   const shapeOf = perObject(({ namespace, labels, ports }: ReadPod) =>
     stableJson([namespace, labels, ports]),
   );
-  const accessOf: (policies: readonly ReadAuthorizationPolicy[]) => AccessByKind = perList(toAccess);
+  const accessOf: (policies: readonly ReadAuthorizationPolicy[]) => Access = perList(toAccess);
   return ({ objects, topology, last, reports }) => {
     const uses = servicesByWorkload(topology);
     const make = (pod: ReadPod): InboundGroup => {

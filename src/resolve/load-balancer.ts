@@ -32,7 +32,7 @@ export function readLoadBalancer(
   };
   for (const [name, value] of Object.entries(hints)) {
     if (value !== undefined)
-      report.warning('WEFT-1101', unsupported(`${field}.${name}`, 'all endpoints are equal'));
+      report.warning('WEFT-1101', unsupported(`${field}.${name}`, { why: 'all endpoints are equal' }));
   }
   if (settings.consistentHash) return readHash(settings.consistentHash, report, `${field}.consistentHash`);
   const kind = simple[settings.simple ?? 'UNSPECIFIED'];
@@ -66,8 +66,7 @@ function readHashOn(hash: ConsistentHash, report: Report, field: string): HashOn
   if (!httpCookie) return undefined;
   const at = `${field}.httpCookie`;
   const ttl = readDuration(httpCookie.ttl, { report, field: `${at}.ttl`, zero: true, max: decade });
-  if (httpCookie.attributes)
-    report.warning('WEFT-1101', unsupported(`${at}.attributes`, 'the cookie has name, path and ttl'));
+  if (httpCookie.attributes) report.warning('WEFT-1101', unsupported(`${at}.attributes`));
   return {
     kind: 'cookie',
     name: httpCookie.name,

@@ -4,7 +4,7 @@ import { type ObjectRef, type Origin, showRef } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { IstioMtls, PeerAuthenticationObject } from '../sources/specs-istio.ts';
 import type { Labels } from '../sources/types.ts';
-import { createReport, type createReports, type Report, refOf } from './problems.ts';
+import { createReport, type createReports, refOf } from './problems.ts';
 import { selects } from './selector.ts';
 
 /** A PeerAuthentication by itself. An unset mode inherits. */
@@ -38,7 +38,7 @@ export function readPeerAuthentication(
     ref,
     ...(selecting ? { selector: matchLabels } : {}),
     ...(mode ? { mode } : {}),
-    ports: readPorts(portLevelMtls, selecting, report),
+    ports: readPorts(portLevelMtls),
     problems: report.problems,
   };
 }
@@ -47,33 +47,12 @@ function readMode(mtls: IstioMtls | undefined): MtlsMode | undefined {
   return mtls?.mode === 'UNSET' ? undefined : mtls?.mode;
 }
 
-function readPorts(
-  portLevel: Readonly<Record<string, IstioMtls>>,
-  selecting: boolean,
-  report: Report,
-): ReadonlyMap<number, MtlsMode> {
+/** Ports belong to workloads: the schema takes them only beside a selector, and only as numbers. */
+function readPorts(portLevel: Readonly<Record<string, IstioMtls>>): ReadonlyMap<number, MtlsMode> {
   const ports = new Map<number, MtlsMode>();
-  const names = Object.keys(portLevel);
-  if (names.length > 0 && !selecting) {
-    report.error('WEFT-1101', {
-      field: 'spec.portLevelMtls',
-      message:
-        'ports belong to workloads, and without a selector no workload is named; the ports were left out',
-      fix: 'add `selector.matchLabels`',
-    });
-    return ports;
-  }
-  for (const name of names) {
-    const mode = readMode(portLevel[name]);
-    if (/^[1-9]\d{0,4}$/.test(name) && Number(name) <= 65_535) {
-      if (mode) ports.set(Number(name), mode);
-      continue;
-    }
-    report.error('WEFT-1209', {
-      field: `spec.portLevelMtls.${name}`,
-      message: `\`${name}\` is not a port; it was left out`,
-      fix: 'use the number of a port of the workload, from 1 to 65535',
-    });
+  for (const [port, mtls] of Object.entries(portLevel)) {
+    const mode = readMode(mtls);
+    if (mode) ports.set(Number(port), mode);
   }
   return ports;
 }

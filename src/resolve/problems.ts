@@ -1,3 +1,4 @@
+import { nearestWord } from '../base/nearest.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { Problem, ProblemCode } from '../model/problem.ts';
 import type { KubeObject } from '../sources/types.ts';
@@ -71,11 +72,19 @@ export function refOf(object: KubeObject): ObjectRef {
   };
 }
 
-/** What a feature of an API is that Weft does not have yet. */
-export function unsupported(field: string, what: string, instead = 'it was left out'): Finding {
+type Instead = { readonly why?: string; readonly instead?: string };
+
+/** A part of an API that Weft does not have yet: what happens instead, and why where that helps. */
+export function unsupported(field: string, { why = '', instead = 'it was left out' }: Instead = {}): Finding {
+  const name = field.slice(field.lastIndexOf('.') + 1);
   return {
     field,
-    message: `\`${field.slice(field.lastIndexOf('.') + 1)}\` is not supported yet: ${what}; ${instead}`,
+    message: `\`${name}\` is not supported yet, so ${instead}${why === '' ? '' : `: ${why}`}`,
     fix: 'remove the field, or follow the roadmap for it',
   };
+}
+
+export function didYouMean(name: string, candidates: Iterable<string>): string {
+  const word = nearestWord(name, candidates);
+  return word === undefined ? '' : `; did you mean \`${word}\`?`;
 }

@@ -66,21 +66,28 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-/** Entry by entry; the whole map when nothing differs. */
+/** Entry by entry; the whole map when nothing differs, the order of its keys included. */
 export function reuseMap<K, V>(
   previous: ReadonlyMap<K, V> | undefined,
   next: ReadonlyMap<K, V>,
 ): ReadonlyMap<K, V> {
-  if (!previous) return next;
-  const result = new Map<K, V>();
-  let same = previous.size === next.size;
-  for (const [key, value] of next) {
-    const old = previous.get(key);
-    const kept = reuse(old, value);
-    same &&= old === kept && (old !== undefined || previous.has(key));
-    result.set(key, kept);
-  }
-  return same ? previous : result;
+  const entries = next.entries().map(([key, value]): [K, V] => [key, reuse(previous?.get(key), value)]);
+  return keepMap(previous, new Map(entries));
+}
+
+/** The last map when it holds the same values by reference, in the same order. */
+export function keepMap<K, V>(
+  previous: ReadonlyMap<K, V> | undefined,
+  next: ReadonlyMap<K, V>,
+): ReadonlyMap<K, V> {
+  if (previous?.size !== next.size) return next;
+  const old = previous.entries();
+  return next.entries().every(([key, value]) => {
+    const [oldKey, oldValue] = old.next().value ?? [];
+    return oldKey === key && oldValue === value;
+  })
+    ? previous
+    : next;
 }
 
 /** As `reuseMap`, for lists whose items already have stable references: nothing looks inside them. */
@@ -93,16 +100,6 @@ export function reuseIndex<K, T>(
     return [key, old && sameItems(old, list) ? old : list];
   };
   return new Map([...next].map(kept));
-}
-
-/** The last map when it holds the same values by reference. */
-export function keepMap<K, V>(
-  previous: ReadonlyMap<K, V> | undefined,
-  next: ReadonlyMap<K, V>,
-): ReadonlyMap<K, V> {
-  const same =
-    previous?.size === next.size && next.entries().every(([key, value]) => previous.get(key) === value);
-  return same ? previous : next;
 }
 
 type Question = (about: string) => unknown;

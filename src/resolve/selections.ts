@@ -1,7 +1,7 @@
 import type { AccessRule } from '../model/access.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { Labels } from '../sources/types.ts';
-import { needsHttp } from './access-tcp.ts';
+import { needsHttp } from './access-rule.ts';
 import type { ReadAuthorizationPolicy } from './authorization-policy.ts';
 import type { ReadDestinationRule } from './destination-rule.ts';
 import { mergeDestinationRules } from './destination-rule.ts';
@@ -25,7 +25,7 @@ export function reportDestinationRules(
     const services = reads.filter((read) => hostMatches(host, read.host));
     const pods = services.flatMap(({ key }) => selected.get(key) ?? []);
     if (services.length === 0) {
-      const message = `host ${host} is not known: ${missing(host)}; the rule does not act`;
+      const message = `host ${host} is not known, so the rule does not act: ${missing(host)}`;
       reports
         .on(ref)
         .warning('WEFT-1201', { field: 'spec.host', message, fix: 'name the host of a Service' });

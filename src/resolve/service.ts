@@ -73,12 +73,14 @@ function checkSupport({ spec, metadata }: ServiceObject, report: Report): void {
     });
   }
   if (spec.internalTrafficPolicy === 'Local') {
-    const what = 'traffic goes to endpoints on every node';
-    report.warning('WEFT-1101', unsupported('spec.internalTrafficPolicy', what));
+    const why = 'traffic goes to endpoints on every node';
+    report.warning('WEFT-1101', unsupported('spec.internalTrafficPolicy', { why }));
   }
   if (spec.sessionAffinity === 'ClientIP') {
     report.warning('WEFT-1101', {
-      ...unsupported('spec.sessionAffinity', 'clients with a sidecar choose an endpoint for each request'),
+      ...unsupported('spec.sessionAffinity', {
+        why: 'clients with a sidecar choose an endpoint for each request',
+      }),
       fix: 'for stickiness write a DestinationRule with loadBalancer.consistentHash.useSourceIp: true',
     });
   }

@@ -1,8 +1,8 @@
+import { nearestWord } from '../base/nearest.ts';
 import { endpointsKey, type Mesh, type MeshSettings } from '../model/mesh.ts';
 import type { ServiceKey, SpiffeId, WorkloadKey } from '../model/names.ts';
 import type { Service, ServiceEndpoints, Workload } from '../model/service.ts';
 import { type ReadSlice, serviceEndpoints, type WorkloadFinder } from './endpoint-slice.ts';
-import { didYouMean } from './near.ts';
 import type { ReadObjects } from './objects.ts';
 import { reuseMap } from './remember.ts';
 import { indexLabels } from './selector.ts';
@@ -44,7 +44,9 @@ export function nameServices(
       const dotted = byHost.has(full)
         ? `; a name with a dot is taken as written, did you mean \`${full}\`?`
         : '';
-      return `there is no such Service${dotted || didYouMean(host, byHost.keys())}`;
+      const near = dotted ? undefined : byHost.get(nearestWord(host, byHost.keys()) ?? '');
+      const meant = near ? `; did you mean \`${near.namespace}/${near.name}\`?` : dotted;
+      return `there is no such Service${meant}`;
     },
   };
 }

@@ -44,11 +44,11 @@ export function readPolicy(
   if (!policy) return undefined;
   const hints = { retryBudget: 'retries are limited by connectionPool.http.maxRetries' };
   const failures = { tunnel: 'connections are made directly', proxyProtocol: 'no PROXY header is sent' };
-  for (const [name, what] of Object.entries(hints)) {
-    if (Object.hasOwn(policy, name)) report.warning('WEFT-1101', unsupported(`${field}.${name}`, what));
+  for (const [name, why] of Object.entries(hints)) {
+    if (Object.hasOwn(policy, name)) report.warning('WEFT-1101', unsupported(`${field}.${name}`, { why }));
   }
-  for (const [name, what] of Object.entries(failures)) {
-    if (Object.hasOwn(policy, name)) report.error('WEFT-1101', unsupported(`${field}.${name}`, what));
+  for (const [name, why] of Object.entries(failures)) {
+    if (Object.hasOwn(policy, name)) report.error('WEFT-1101', unsupported(`${field}.${name}`, { why }));
   }
   const ports = new Map<number, TrafficPolicy>();
   for (const [i, settings] of (policy.portLevelSettings ?? []).entries()) {
@@ -82,7 +82,7 @@ function readTls(tls: ClientTLSSettings | undefined, report: Report, field: stri
   if (mode === 'ISTIO_MUTUAL') {
     for (const name of ['sni', 'subjectAltNames'] as const) {
       if (tls[name])
-        report.warning('WEFT-1101', unsupported(`${field}.${name}`, 'the mesh knows both itself'));
+        report.warning('WEFT-1101', unsupported(`${field}.${name}`, { why: 'the mesh knows both itself' }));
     }
   }
   return mode === 'DISABLE' ? 'disable' : 'mutual';
@@ -101,9 +101,9 @@ function readPool(
   const count = (value: number | undefined, place: string): number | undefined =>
     readInteger(value, { report, field: place, min: 0, max: uint32 });
   if (http.useClientProtocol)
-    report.warning('WEFT-1101', unsupported(`${at.http}.useClientProtocol`, 'the port says which'));
+    report.warning('WEFT-1101', unsupported(`${at.http}.useClientProtocol`, { why: 'the port says which' }));
   if (http.http2KeepAlive)
-    report.warning('WEFT-1101', unsupported(`${at.http}.http2KeepAlive`, 'tcpKeepalive works'));
+    report.warning('WEFT-1101', unsupported(`${at.http}.http2KeepAlive`, { why: 'tcpKeepalive works' }));
   const keepalive = tcp.tcpKeepalive && {
     probes: count(tcp.tcpKeepalive.probes, `${at.tcp}.tcpKeepalive.probes`),
     time: time(tcp.tcpKeepalive.time, `${at.tcp}.tcpKeepalive.time`),
@@ -137,8 +137,8 @@ function readOutlier(
   if (!outlier) return undefined;
   for (const name of ['consecutiveErrors', 'outlierDetectionHttpErrorCodes'] as const) {
     if (outlier[name] === undefined) continue;
-    const what = 'consecutive5xxErrors and consecutiveGatewayErrors are';
-    report.warning('WEFT-1101', unsupported(`${field}.${name}`, what));
+    const why = 'consecutive5xxErrors and consecutiveGatewayErrors work';
+    report.warning('WEFT-1101', unsupported(`${field}.${name}`, { why }));
   }
   const count = (name: CountName, max = uint32): number | undefined =>
     readInteger(outlier[name], { report, field: `${field}.${name}`, min: 0, max });

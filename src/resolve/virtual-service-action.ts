@@ -35,8 +35,9 @@ export function readRoute(route: IstioHTTPRoute, field: string, reading: Reading
       action: match.refused
         ? refuse('WEFT-1101')
         : withRewrite(action, route.rewrite, headers.authority, match),
-      requestHeaders: headers.request,
-      responseHeaders: headers.response,
+      // What is refused must not reach a proxy in any form.
+      requestHeaders: headers.refused ? noHeaders : headers.request,
+      responseHeaders: headers.refused ? noHeaders : headers.response,
       timeout,
       retry,
     }),
@@ -49,8 +50,7 @@ function reportUnsupported(route: IstioHTTPRoute, field: string, report: Report)
   const instead = 'the route answers 500';
   const found: string[] = refusedFields.filter((name) => route[name] !== undefined);
   if (route.rewrite?.uriRegexRewrite) found.push('rewrite.uriRegexRewrite');
-  for (const name of found)
-    report.error('WEFT-1101', unsupported(`${field}.${name}`, 'it is to come', instead));
+  for (const name of found) report.error('WEFT-1101', unsupported(`${field}.${name}`, { instead }));
   return found.length > 0;
 }
 
@@ -100,10 +100,10 @@ function readBackend(
   const port = destination.port?.number;
   const shown = port === undefined ? destination.host : `${destination.host}:${port}`;
   if (headers.authority !== undefined) {
-    const what = 'one destination cannot rewrite the authority; `rewrite.authority` of the route can';
+    const why = 'one destination cannot rewrite the authority; `rewrite.authority` of the route can';
     report.error(
       'WEFT-1101',
-      unsupported(`${field.replace(/destination$/, 'headers')}`, what, 'its share gets 500'),
+      unsupported(field.replace(/destination$/, 'headers'), { why, instead: 'its share gets 500' }),
     );
   }
   if (headers.refused || headers.authority !== undefined) {

@@ -71,7 +71,7 @@ function reportHost(
   }
   const service = find(host);
   if (!service) {
-    const message = `host ${host} is not known: ${missing(host)}; the rules do not act there`;
+    const message = `host ${host} is not known, so the rules do not act there: ${missing(host)}`;
     report.warning('WEFT-1201', { field, message, fix: 'name the host of a Service, or remove the entry' });
     return;
   }

@@ -101,8 +101,8 @@ function reportUnsupported(block: HTTPMatchRequest, field: string, report: Repor
     name.startsWith('@'),
   );
   if (block.sourceLabels) {
-    const what = 'all workloads of a namespace share one view; sourceNamespace works';
-    report.error('WEFT-1101', unsupported(`${field}.sourceLabels`, what, instead));
+    const why = 'all workloads of a namespace share one view (sourceNamespace works)';
+    report.error('WEFT-1101', unsupported(`${field}.sourceLabels`, { why, instead }));
   }
   for (const name of claims) {
     report.error('WEFT-1101', {
@@ -111,7 +111,6 @@ function reportUnsupported(block: HTTPMatchRequest, field: string, report: Repor
       fix: 'remove the condition',
     });
   }
-  if (block.statPrefix)
-    report.warning('WEFT-1101', unsupported(`${field}.statPrefix`, 'there are no statistics by route'));
+  if (block.statPrefix) report.warning('WEFT-1101', unsupported(`${field}.statPrefix`));
   return block.sourceLabels !== undefined || claims.length > 0;
 }

@@ -2,8 +2,7 @@ import { uniqueSorted } from '../base/sorted.ts';
 import type { RetryPolicy } from '../model/traffic.ts';
 import type { HTTPRetry } from '../sources/specs-istio.ts';
 import { readDuration } from './duration.ts';
-import { didYouMean } from './near.ts';
-import { type Report, unsupported } from './problems.ts';
+import { didYouMean, type Report, unsupported } from './problems.ts';
 
 /** Envoy's retry conditions for HTTP and gRPC. */
 const conditions: readonly string[] = [
@@ -64,7 +63,7 @@ function readRetryOn(text: string, report: Report, field: string): RetryOn {
   for (const name of names.filter((word) => !conditions.includes(word))) {
     report.error('WEFT-1209', {
       field,
-      message: `\`${name}\` is not a condition to retry on${didYouMean(name, conditions)}; it was left out`,
+      message: `\`${name}\` is not a condition to retry on, so it was left out${didYouMean(name, conditions)}`,
       fix: `use status codes, or some of ${conditions.join(', ')}`,
     });
   }
@@ -81,13 +80,13 @@ function reportHints(
   if (retryRemoteLocalities) {
     report.warning(
       'WEFT-1101',
-      unsupported(`${field}.retryRemoteLocalities`, 'localities have no priorities'),
+      unsupported(`${field}.retryRemoteLocalities`, { why: 'localities have no priorities' }),
     );
   }
   if (retryIgnorePreviousHosts === false) {
     report.warning(
       'WEFT-1101',
-      unsupported(`${field}.retryIgnorePreviousHosts`, 'a retry always prefers another endpoint'),
+      unsupported(`${field}.retryIgnorePreviousHosts`, { why: 'a retry always prefers another endpoint' }),
     );
   }
 }

@@ -40,7 +40,7 @@ export function readVirtualService(object: VirtualServiceObject, settings: MeshS
   }
   if (tls.length > 0) {
     const instead = 'connections to TLS ports of these hosts are closed';
-    report.error('WEFT-1101', unsupported('spec.tls', 'routing by SNI is to come', instead));
+    report.error('WEFT-1101', unsupported('spec.tls', { instead }));
   }
   return {
     ref,
@@ -114,7 +114,7 @@ function readTcp({ tcp = [] }: VirtualServiceSpec, reading: Reading): readonly S
       if (refused) {
         reading.report.error(
           'WEFT-1101',
-          unsupported(`${field}.match[${j}]`, message, 'connections are closed'),
+          unsupported(`${field}.match[${j}]`, { why: message, instead: 'connections are closed' }),
         );
       }
       return {
