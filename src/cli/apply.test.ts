@@ -127,12 +127,23 @@ test('bad input is refused with place, reason and fix, and nothing is written', 
     const { code, out, err } = await world.weft('apply -f -', { stdin: bad });
     assert.equal(code, exitCodes.badInput);
     assert.equal(out, '');
-    assert.match(err, /× error stdin:\d+:\d+ WEFT-1008 /);
+    assert.match(err, /^× error stdin:\d+:\d+ WEFT-1008 HTTPRoute campus\/Not_A_Name: metadata.name /m);
     assert.match(err, /fix: /);
     assert.match(err, /nothing was written/);
     assert.deepEqual(await files(), ['services.yaml']);
     assert.equal((await world.weft('apply -f -', { stdin: 'a: [' })).code, exitCodes.badInput);
     assert.equal((await world.weft('apply -f -', { stdin: '# nothing\n' })).code, exitCodes.badInput);
+  }));
+
+test('what the mesh does not read is left out, and said', () =>
+  withShop('none', async ({ world, files }) => {
+    const map = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n';
+    const { code, out, err } = await world.weft('apply -f - -o name', { stdin: `${map}---\n${route}` });
+    assert.equal(code, 0, err);
+    assert.equal(out, 'httproute/pay-routes\n');
+    assert.match(err, /the mesh does not read ConfigMap default\/other; left out/);
+    assert.deepEqual(await files(), ['httproute-campus-pay-routes.yaml', 'services.yaml']);
+    assert.equal((await world.weft('apply -f -', { stdin: map })).code, exitCodes.badInput);
   }));
 
 test('--dry-run and --diff write nothing', () =>

@@ -1,7 +1,7 @@
 /** What `weft check` knows to go wrong, as pure judgements over facts that were gathered before. */
 import type { MeshStatus, ProblemEntry, ProxyEntry } from '../admin/types.ts';
-import { showRef } from '../model/object-ref.ts';
 import { showDuration } from './duration.ts';
+import { problemLine } from './problems.ts';
 
 type Outcome<T> = { readonly value: T } | { readonly failure: string };
 
@@ -203,11 +203,6 @@ function configuration({ problems, status }: Facts): readonly Check[] {
       },
     ),
   ];
-}
-
-function problemLine({ location, code, ref, message }: ProblemEntry): string {
-  const where = location ? `${location.file}:${location.line}:${location.column} ` : '';
-  return `${where}${code} ${showRef(ref)}: ${message}`;
 }
 
 type Bad = { readonly bad: readonly string[]; readonly fix: string; readonly result?: 'warn' | 'fail' };

@@ -64,12 +64,15 @@ for (const words of [
   'help exit-codes',
   '--help',
   'proxy config --help',
-  '--version',
 ]) {
   test(`weft ${words}`, async () => {
     await assertGolden(words.replaceAll(' ', '-').replace(/^-+/, ''), shown(words, await world.weft(words)));
   });
 }
+
+test('weft --version is one line for scripts', async () => {
+  assert.deepEqual(await world.weft('--version'), { code: 0, out: 'weft 0.1.0\n', err: '' });
+});
 
 test('JSON says what it is, but for edges, which are a bare list', async () => {
   for (const words of reading.filter((line) => line !== 'edges' && !line.includes('bootstrap'))) {

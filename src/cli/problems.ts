@@ -7,12 +7,20 @@ export type ShownProblem = Problem & { readonly location?: FileLocation };
 
 /** Where and what on one line, what to do on the next. */
 export function showProblem(problem: ShownProblem, style: Style): readonly string[] {
-  const { severity, location, code, ref, message, fix } = problem;
-  const mark = severity === 'error' ? `${style.mark('fail')} error` : `${style.mark('warn')} warning`;
-  const where = location ? `${location.file}:${location.line}:${location.column} ` : '';
-  const who = ref.kind === '' || ref.name === '' ? '' : `${showRef(ref)}: `;
-  return [`${mark} ${where}${code} ${who}${message}`, `    fix: ${fix}`];
+  const severity =
+    problem.severity === 'error' ? `${style.mark('fail')} error` : `${style.mark('warn')} warning`;
+  return [`${severity} ${problemLine(problem)}`, `    fix: ${problem.fix}`];
 }
+
+/** `campus.yaml:41:15 WEFT-1201 HTTPRoute campus/pay-routes: …` */
+export function problemLine({ location, code, ref, message }: ShownProblem): string {
+  const where = location ? `${location.file}:${location.line}:${location.column} ` : '';
+  const who = namesItsSubject.test(code) ? '' : `${showRef(ref)}: `;
+  return `${where}${code} ${who}${message}`;
+}
+
+/** What a source says begins with the object or file it is about. */
+const namesItsSubject = /^WEFT-10/;
 
 /** The same mistake in many places is one line of news: at most three are shown in full. */
 export function groupProblems(

@@ -44,12 +44,13 @@ test('a missing backend is a question of references alone', () => {
 });
 
 test('a form that the source refused leaves the one before it alive', () => {
-  const problems = [problem('WEFT-1005', { reason: 'Invalid', message: 'port must be a number' })];
-  assert.deepEqual(lines({ problems }), [
-    'Accepted=False Invalid: port must be a number; the last good form stays live',
+  const kept = 'port must be a number; the last good form stays live';
+  assert.deepEqual(lines({ problems: [problem('WEFT-1005', { reason: 'Invalid', message: kept })] }), [
+    `Accepted=False Invalid: ${kept}`,
     'ResolvedRefs=True ResolvedRefs: everything it refers to exists',
     'Programmed=True Programmed: applied on 42 of 42 proxies, as last accepted',
   ]);
+  const problems = [problem('WEFT-1005', { reason: 'Invalid', message: 'port must be a number' })];
   assert.deepEqual(lines({ problems, live: false, applied: nowhere }), [
     'Accepted=False Invalid: port must be a number; nothing of it is live',
     'ResolvedRefs=True ResolvedRefs: everything it refers to exists',

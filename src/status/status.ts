@@ -71,7 +71,7 @@ const questions: Readonly<Record<ProblemCode, ConditionType>> = {
   'WEFT-1302': 'Accepted',
 };
 
-/** Problems of the source itself: the form that has them never got in, so the one before it stays. */
+/** A form with such a problem never got in. That the one before it stays live, if there was one, the source has said. */
 const refusedBySource = /^WEFT-10/;
 
 function judge(input: StatusInput, type: 'Accepted' | 'ResolvedRefs', yes: string): Verdict {
@@ -80,11 +80,13 @@ function judge(input: StatusInput, type: 'Accepted' | 'ResolvedRefs', yes: strin
   const [first] = errors;
   if (!first) return { type, status: 'True', reason: type, message: withWarnings(yes, mine) };
   const message = listed(errors.map((problem) => problem.message));
-  if (!errors.some(({ code }) => refusedBySource.test(code))) {
-    return { type, status: 'False', reason: first.reason, message };
-  }
-  const rest = input.live ? 'the last good form stays live' : 'nothing of it is live';
-  return { type, status: 'False', reason: first.reason, message: `${message}; ${rest}` };
+  const dead = !input.live && errors.some(({ code }) => refusedBySource.test(code));
+  return {
+    type,
+    status: 'False',
+    reason: first.reason,
+    message: dead ? `${message}; nothing of it is live` : message,
+  };
 }
 
 function withWarnings(yes: string, warnings: readonly Problem[]): string {

@@ -82,10 +82,12 @@ async function readInput(call: Call): Promise<{ readonly name: string; readonly 
 
 async function validated(call: Call, text: string, name: string): Promise<readonly Manifest[]> {
   const { parseObjects } = await import('../../sources/sources.ts');
-  const { problems } = parseObjects(text, name);
+  const { objects, problems } = parseObjects(text, name);
   const errors = problems.filter(({ severity }) => severity === 'error');
   for (const problem of problems) complain(call, problem);
-  const manifests = splitManifests(text).map(asWritten);
+  const read = new Set(objects.map(({ object }) => `${object.kind} ${object.metadata.name}`));
+  const all = splitManifests(text).map(asWritten);
+  const manifests = all.filter(({ ref }) => read.has(`${ref.kind} ${ref.name}`));
   if (errors.length > 0) {
     throw new CommandFailure({
       exitCode: exitCodes.badInput,
@@ -93,10 +95,13 @@ async function validated(call: Call, text: string, name: string): Promise<readon
       next: `weft explain-code ${errors[0]?.code ?? ''}`,
     });
   }
+  for (const { ref } of all.filter((manifest) => !manifests.includes(manifest))) {
+    call.io.stderr.write(`${call.style.mark('warn')} the mesh does not read ${showRef(ref)}; left out\n`);
+  }
   if (manifests.length > 0) return manifests;
   throw new CommandFailure({
     exitCode: exitCodes.badInput,
-    message: `${name} holds no object`,
+    message: `${name} holds no object that the mesh reads`,
     next: 'weft apply --help',
   });
 }
