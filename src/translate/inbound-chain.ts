@@ -16,14 +16,14 @@ import { httpConnectionManager } from './http-connection-manager.ts';
 import { httpFilters } from './http-filters.ts';
 import { identityBound } from './identity-matcher.ts';
 import { inboundLogs, type Logs } from './logs.ts';
-import { inboundCluster } from './names.ts';
+import { fixedClusters, inboundCluster } from './names.ts';
 import { showOrigins } from './origin.ts';
 import { peerMetadataFilter } from './peer-metadata.ts';
 import { networkRbac } from './rbac-network.ts';
 import { allowRulesOnTcp } from './rbac-rules.ts';
 import { retryPolicy } from './retry.ts';
 import type { Self } from './stats-tags.ts';
-import { blackHole, tcpProxy, toCluster } from './tcp-proxy.ts';
+import { tcpProxy, toCluster } from './tcp-proxy.ts';
 import { serverTls } from './tls.ts';
 
 export type Chain = Init<typeof FilterChainSchema>;
@@ -75,18 +75,17 @@ export function plaintextHttpChain(target: ChainTarget, options: InboundOptions)
 /** Plain bytes, which may also be a TLS of the app's own. No identity: rules that ask for one turn all of it away. */
 export function plaintextTcpChain(target: ChainTarget, options: InboundOptions): Chain {
   const { trustDomain } = options.settings;
-  if (peers(target.access, trustDomain) !== null) return { filters: [blackHole], ...chainMetadata(target) };
-  return {
-    filters: [
-      ...networkRbac(target.access, trustDomain, options.guard),
-      tcpProxy({
-        direction: 'inbound',
-        to: toCluster(target.cluster),
-        accessLog: logs(target, options, 'plaintext').tcp,
-      }),
-    ],
-    ...chainMetadata(target),
-  };
+  const proxyTo = (cluster: string): Filter =>
+    tcpProxy({
+      direction: 'inbound',
+      to: toCluster(cluster),
+      accessLog: logs(target, options, 'plaintext').tcp,
+    });
+  const filters =
+    peers(target.access, trustDomain) === null
+      ? [...networkRbac(target.access, trustDomain, options.guard), proxyTo(target.cluster)]
+      : [proxyTo(fixedClusters.blackHole)];
+  return { filters, ...chainMetadata(target) };
 }
 
 /** Who can pass at all; `null` when the rules leave it open. */

@@ -1,8 +1,5 @@
 import type { Filter } from '../../gen/envoy/config/listener/v3/listener_components_pb.ts';
-import {
-  FilterStateValue_SharedWithUpstream,
-  type FilterStateValueSchema,
-} from '../../gen/envoy/extensions/filters/common/set_filter_state/v3/value_pb.ts';
+import type { FilterStateValueSchema } from '../../gen/envoy/extensions/filters/common/set_filter_state/v3/value_pb.ts';
 import { ConfigSchema } from '../../gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb.ts';
 import { CelSchema } from '../../gen/envoy/extensions/formatter/cel/v3/cel_pb.ts';
 import { extension, networkFilter } from './envoy/any.ts';
@@ -59,7 +56,6 @@ export const offerHttpFilter: Filter = networkFilter(filterName, ConfigSchema, {
         case: 'formatString',
         value: { format: { case: 'textFormatSource', value: inline(`${alpn.http},${alpn.mesh}`) } },
       },
-      sharedWithUpstream: FilterStateValue_SharedWithUpstream.ONCE,
     },
   ],
 });
