@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { compareStrings } from '../base/sorted.ts';
 import { type AddressClaim, addressRange, allocateAddresses } from './cluster-ips.ts';
 
 const claim = fc.record({
@@ -52,7 +53,10 @@ describe('addresses of Services', () => {
     it(name, () => {
       const addresses = allocateAddresses(given, small);
       assert.deepEqual(
-        [...addresses].sort().map(([, allocation]) => allocation),
+        given
+          .map(({ key }) => key)
+          .sort(compareStrings)
+          .map((key) => addresses.get(key)),
         got,
       );
     });

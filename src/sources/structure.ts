@@ -25,12 +25,15 @@ const maxFindings = 20;
  */
 export function checkStructure(schema: Schema, value: unknown, path: Path = []): readonly Finding[] {
   const findings: Finding[] = [];
-  walk(schema, value, path, findings, true);
+  walk(schema, value, path, { found: findings, strict: true });
   return findings;
 }
 
 /** `strict` is off inside `oneOf` and its like, whose branches name only some of the fields. */
-function walk(schema: Schema, value: unknown, path: Path, found: Finding[], strict: boolean): void {
+type Walk = { readonly found: Finding[]; readonly strict: boolean };
+
+function walk(schema: Schema, value: unknown, path: Path, into: Walk): void {
+  const { found } = into;
   if (found.length >= maxFindings) return;
   if (!hasType(schema, value)) {
     found.push(wrongType(path, schema, value));
@@ -40,8 +43,8 @@ function walk(schema: Schema, value: unknown, path: Path, found: Finding[], stri
   else if (typeof value === 'string') checkText(schema, value, path, found);
   else if (typeof value === 'number') {
     if (!inBounds(schema, value)) found.push(outOfBounds(path, schema, value));
-  } else if (Array.isArray(value)) checkList(schema, value, path, found, strict);
-  else if (isMap(value)) checkMap(schema, value, path, found, strict);
+  } else if (Array.isArray(value)) checkList(schema, value, path, into);
+  else if (isMap(value)) checkMap(schema, value, path, into);
   checkBranches(schema, value, path, found);
 }
 
@@ -103,20 +106,15 @@ function pattern(source: string): RE2JS {
   return fresh;
 }
 
-function checkList(
-  schema: Schema,
-  value: readonly unknown[],
-  path: Path,
-  found: Finding[],
-  strict: boolean,
-): void {
+function checkList(schema: Schema, value: readonly unknown[], path: Path, into: Walk): void {
+  const { found } = into;
   const { minItems: min, maxItems: max, items } = schema;
   if ((max !== undefined && value.length > max) || (min !== undefined && value.length < min)) {
     found.push(wrongSize(path, value.length, { min, max, unit: 'items' }));
     return;
   }
   for (const [index, item] of value.entries()) {
-    if (items) walk(items, item, [...path, index], found, strict);
+    if (items) walk(items, item, [...path, index], into);
   }
   checkRepeats(schema, value, path, found);
 }
@@ -138,20 +136,15 @@ function checkRepeats(schema: Schema, value: readonly unknown[], path: Path, fou
   }
 }
 
-function checkMap(
-  schema: Schema,
-  value: Readonly<Record<string, unknown>>,
-  path: Path,
-  found: Finding[],
-  strict: boolean,
-): void {
+function checkMap(schema: Schema, value: Readonly<Record<string, unknown>>, path: Path, into: Walk): void {
+  const { found, strict } = into;
   const { properties = {}, additionalProperties, required = [] } = schema;
   const names = Object.keys(value);
   for (const name of names) {
     const known = Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
     const item = value[name];
     if (typeof known === 'object') {
-      if (item !== null) walk(known, item, [...path, name], found, strict);
+      if (item !== null) walk(known, item, [...path, name], into);
     } else if (strict && known === undefined && !isOpen(schema)) {
       found.push(unknownField(path, name, Object.keys(properties)));
     }
@@ -186,7 +179,7 @@ function holds(branch: Schema, value: unknown): boolean {
     !isMap(value) || !Object.hasOwn(value, name) || value[name] === null;
   if ((branch.required ?? []).some(absent)) return false;
   const found: Finding[] = [];
-  walk(branch, value, [], found, false);
+  walk(branch, value, [], { found, strict: false });
   return found.length === 0;
 }
 
