@@ -1,5 +1,5 @@
-import { compareStrings } from '../base/sorted.ts';
 import { deepEqual, deepFreeze } from '../base/content.ts';
+import { compareStrings } from '../base/sorted.ts';
 
 /**
  * Keeps what the sources said last, and says what changed. Events come in; immutable views go out. It knows how
