@@ -39,6 +39,17 @@ const result = await build({
   metafile: true,
 });
 writeFileSync(join(dist, 'weft.mjs'), launcher);
+await build({
+  entryPoints: { 'campus-pay': join(root, 'demo/services/main.ts') },
+  outdir: dist,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  banner: { js: requireForCommonJs },
+  logLevel: 'warning',
+});
 
 // Chunks are named by content, and a program that runs meanwhile may still load its own: keep old ones for a day.
 const made = new Set(Object.keys(result.metafile.outputs).map((path) => path.split('/').at(-1)));

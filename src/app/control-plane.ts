@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { type ControlPlaneMetrics, serveAdmin } from '../admin/admin.ts';
 import type { Logger } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
-import { type Authority, loadOrCreateAuthority, type TokenKeys, verifyToken } from '../identity/identity.ts';
+import {
+  type Authority,
+  IdentityError,
+  loadOrCreateAuthority,
+  type TokenKeys,
+  verifyToken,
+} from '../identity/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import type { Source } from '../sources/types.ts';
 import { createAppliedLedger } from '../status/status.ts';
@@ -57,7 +63,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   await using _ads = await serveAds({
     listen: { path: options.socket },
     order: 'written',
-    open: ({ id }, streamSignal) => proxies.open(id, streamSignal),
+    open: proxies.open,
     onFacts: (node, facts) => {
       for (const fact of facts) countFact(counters, fact);
       for (const fact of facts) ledger.fact(node, ledgerFact(fact), clock());
@@ -100,8 +106,13 @@ function signer(options: ControlPlaneOptions, authority: Authority, expiries: Ma
     // Read anew each time: keys rotate, and asking is rare.
     const keys: TokenKeys = JSON.parse(await readFile(options.tokenKeysFile, 'utf8'));
     const now = options.clock();
-    const pod = await verifyToken({ token, keys, now });
-    const signed = await authority.sign({ csr, token: pod, now });
+    const refused = (error: unknown): never => {
+      if (!(error instanceof IdentityError)) throw error;
+      options.log.warn('certificate refused', { code: error.code, reason: error.message });
+      throw callRefused('permission-denied', error.message, { cause: error });
+    };
+    const pod = await verifyToken({ token, keys, now }).catch(refused);
+    const signed = await authority.sign({ csr, token: pod, now }).catch(refused);
     expiries.set(`${pod.namespace}/${pod.pod.name}`, signed.notAfter);
     return signed;
   };

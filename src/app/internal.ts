@@ -7,20 +7,19 @@ import { workloadKey } from '../model/names.ts';
 import { directorySource } from '../sources/sources.ts';
 import type { Source } from '../sources/types.ts';
 import { runControlPlane } from './control-plane.ts';
-import { endWithParent, type InnerParts, type PartName, type PartOptions, runInner } from './inner.ts';
+import { type InnerParts, type PartName, type PartOptions, parentEnd, runInner } from './inner.ts';
 import { runNodeAgent } from './node-agent.ts';
 
 /** Out of the ranges that Kubernetes installers choose, so that the same addresses are seen in both worlds. */
 const serviceCidr = '10.96.0.0/16';
 
 /** `weft internal PART JSON`: the processes that `weft up` starts. Not for people. */
-export async function internal([part = '', json = '{}']: readonly string[], _io: Io): Promise<number> {
-  if (part === 'inner') return await runInner(JSON.parse(json), parts);
+export async function internal([part = '', json = '{}']: readonly string[], { signal }: Io): Promise<number> {
+  if (part === 'inner') return await runInner(JSON.parse(json), parts, signal);
   if (part !== 'control-plane' && part !== 'node-agent') return 64;
-  const end = new AbortController();
-  endWithParent(() => end.abort());
-  await parts.run[part](JSON.parse(json), end.signal);
-  return end.signal.aborted ? 0 : 1;
+  const end = AbortSignal.any([signal, parentEnd()]);
+  await parts.run[part](JSON.parse(json), end);
+  return end.aborted ? 0 : 1;
 }
 
 const parts: InnerParts = {
@@ -57,7 +56,7 @@ async function controlPlane(options: PartOptions, signal: AbortSignal): Promise<
 async function nodeAgent(options: PartOptions, signal: AbortSignal): Promise<void> {
   const { sockets } = options;
   await runNodeAgent(
-    { controlPlane: sockets.controlPlane, socket: sockets.agent, log: logger('node-agent') },
+    { controlPlaneSocket: sockets.controlPlane, socket: sockets.agent, log: logger('node-agent') },
     signal,
   );
 }

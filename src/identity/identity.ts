@@ -18,6 +18,7 @@ import {
   workloadClaim,
 } from './token.ts';
 
+export { IdentityError } from './errors.ts';
 export type { PodIdentity, TokenKeys, VerifiedPod } from './token.ts';
 
 /**
@@ -29,6 +30,8 @@ export type Authority = {
   readonly trustDomain: string;
   /** The trust bundle, PEM. The same for the authority's whole life. */
   readonly roots: string;
+  /** When the issuing CA ends; a successor takes over long before. Milliseconds since the epoch. */
+  readonly issuerExpires: () => number;
   /** Throws IdentityError WEFT-2107, 2111 or 2113; a request that is refused costs nothing but its own answer. */
   readonly sign: (request: SignRequest) => Promise<SignedChain>;
 };
@@ -82,6 +85,7 @@ export async function loadOrCreateAuthority(options: AuthorityOptions): Promise<
   return {
     trustDomain,
     roots: root.pem,
+    issuerExpires: () => signer.certificate.notAfter.getTime(),
     sign: async ({ csr, token, now }) => {
       const publicKey = await publicKeyOf(csr);
       if (needsSuccessor(signer, root, now)) signer = await issue(now);

@@ -22,15 +22,20 @@ export function answer(draft: StreamDraft, request: DeltaRequest, facts: Fact[])
   }
   stopAwaiting(draft, type, letter, error !== undefined);
   // Removing what is there or not there cannot fail, so a NACK is about the resources.
-  for (const name of letter.removed) facts.push({ kind: 'removed', type, name, version: '' });
+  for (const name of letter.removed) {
+    if (!letter.replaced.has(name)) facts.push({ kind: 'removed', type, name, version: '' });
+  }
+  const acknowledge = (resource: Resource): void => {
+    if (!letter.replaced.has(resource.name)) facts.push({ kind: 'acked', type, ...nameAndVersion(resource) });
+  };
 
   if (error === undefined) {
-    for (const resource of letter.resources) facts.push({ kind: 'acked', type, ...nameAndVersion(resource) });
+    letter.resources.forEach(acknowledge);
   } else if (error.byName.size > 0) {
     for (const resource of letter.resources) {
       const message = error.byName.get(resource.name);
       if (message !== undefined) reject(draft, resource, message, facts);
-      else facts.push({ kind: 'acked', type, ...nameAndVersion(resource) });
+      else acknowledge(resource);
     }
   } else if (letter.resources.length === 1) {
     for (const resource of letter.resources) reject(draft, resource, error.message, facts);

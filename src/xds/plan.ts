@@ -167,12 +167,20 @@ function write({ draft, out, facts }: Planning, content: Content): void {
   for (const name of removed) state.behind.delete(name);
   for (const name of missing) state.missing.delete(name);
   state.owesAnswer = false;
-  remember(state, nonce, { resources, removed, missing });
+  supersede(state, [...resources.map(({ name }) => name), ...removed]);
+  remember(state, nonce, { resources, removed, missing, replaced: new Set() });
   if (draft.order === 'acked') {
     state.inFlight = nonce;
     state.inFlightSince = undefined;
   }
   out.push({ type, nonce, resources, removed: [...removed, ...missing], complete });
+}
+
+/** A late answer to an older letter says nothing of what this one has replaced. */
+function supersede(state: TypeState, names: readonly string[]): void {
+  for (const [nonce, letter] of state.outstanding) {
+    state.outstanding.set(nonce, { ...letter, replaced: new Set([...letter.replaced, ...names]) });
+  }
 }
 
 function remember(state: TypeState, nonce: string, letter: Letter): void {

@@ -306,3 +306,26 @@ test('a node agent gets large sets in pieces, of which only the last is complete
     [false, false, true],
   );
 });
+
+test('a late ACK of an older response says nothing of what a newer one replaced', () => {
+  const want = (first: string, second: string): StreamEvent => ({
+    kind: 'snapshot',
+    snapshot: snapshotOf(
+      encodeAll([cluster('a', { altStatName: first }), cluster('b', { altStatName: second })]),
+    ),
+  });
+  let stream = openStream({ order: 'written' });
+  const letters: string[] = [];
+  const facts = (event: StreamEvent): string[] => {
+    const result = step(stream, event);
+    stream = step(result.stream, { kind: 'writable' }).stream;
+    letters.push(...result.send.map(({ nonce }) => nonce));
+    return result.facts.map(({ kind, name }) => `${kind} ${name}`);
+  };
+  facts(want('old', 'old'));
+  facts(request('cluster', { subscribe: ['*'] }));
+  facts(want('new', 'old'));
+  const [older = '', newer = ''] = letters;
+  assert.deepEqual(facts(request('cluster', { nonce: newer })), ['acked a']);
+  assert.deepEqual(facts(request('cluster', { nonce: older })), ['acked b']);
+});

@@ -59,6 +59,8 @@ export type Letter = {
   readonly removed: readonly string[];
   /** Names asked for that do not exist: the client never had them. */
   readonly missing: readonly string[];
+  /** Names that a later letter has said something newer of. */
+  readonly replaced: ReadonlySet<string>;
 };
 
 /**
