@@ -1,3 +1,4 @@
+import { deepEqual } from '../base/content.ts';
 import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import type { ServiceKey } from '../model/names.ts';
 import type { Problem } from '../model/problem.ts';
@@ -50,8 +51,9 @@ export function createClients(
       const services = seen.flatMap(({ key }) => {
         const service = input.topology.services.get(key);
         if (!service) return [];
-        const made = findMade(fresh, service, world) ?? findMade(shelf, service, world);
-        const found = made ?? make(service, world, oldViews.get(key));
+        const known = [...(fresh.get(key) ?? []), ...(shelf.get(key) ?? [])];
+        const found =
+          findMade(known, service, world) ?? make({ service, world, known, old: oldViews.get(key) });
         keep(fresh, found);
         return [found.view];
       });
@@ -64,8 +66,8 @@ export function createClients(
   };
 }
 
-function findMade(shelf: Shelf, service: Service, world: ClientWorld): Made | undefined {
-  return shelf.get(service.key)?.find((made) => made.service === service && stillAnswers(world, made.asked));
+function findMade(known: readonly Made[], service: Service, world: ClientWorld): Made | undefined {
+  return known.find((made) => made.service === service && stillAnswers(world, made.asked));
 }
 
 function keep(shelf: Shelf, made: Made): void {
@@ -74,10 +76,19 @@ function keep(shelf: Shelf, made: Made): void {
   else if (!list.includes(made)) list.push(made);
 }
 
-function make(service: Service, world: ClientWorld, old: ServiceView | undefined): Made {
+type Making = {
+  readonly service: Service;
+  readonly world: ClientWorld;
+  readonly known: readonly Made[];
+  readonly old: ServiceView | undefined;
+};
+
+/** Other questions may lead to the same view: then it is the same by reference too. */
+function make({ service, world, known, old }: Making): Made {
   const { world: asking, asked } = tracked<ClientWorld>(world);
   const { view, problems } = buildServiceView(service, asking);
-  return { service, asked, view: reuse(old, view), problems };
+  const equal = known.find((made) => deepEqual(made.view, view));
+  return { service, asked, view: equal?.view ?? reuse(old, view), problems };
 }
 
 const nobody: readonly never[] = [];
