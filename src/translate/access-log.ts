@@ -42,6 +42,7 @@ const requestKeys: JsonObject = {
   authority: '%REQ(:AUTHORITY)%',
   route_name: '%ROUTE_NAME%',
   route_origin: '%METADATA(ROUTE:weft:origin)%',
+  route_problem: '%METADATA(ROUTE:weft:problem)%',
 };
 
 export type Reporter = 'source' | 'destination';

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type RequestOptions, request } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
@@ -18,6 +19,7 @@ import {
   onLoopback,
   startBanner,
   startEcho,
+  startHttp2,
   startLive,
 } from './testing/live-envoy.ts';
 import { type MeshCase, meshOf, type PolicyCase } from './testing/mesh-case.ts';
@@ -56,8 +58,10 @@ const policies: Record<'deny' | 'allow', readonly PolicyCase[]> = {
 let certificates: Certificates;
 let keys: Record<'pay' | 'other' | 'server', KeyPair>;
 let live: LiveEnvoy;
-const apps: Record<'strict' | 'permissive' | 'auto' | 'tcp' | 'open', Backend & { readonly name: string }> =
-  Object.create(null);
+const apps: Record<
+  'strict' | 'permissive' | 'auto' | 'tcp' | 'open' | 'http2',
+  Backend & { readonly name: string }
+> = Object.create(null);
 
 before(async () => {
   certificates = await createCertificates();
@@ -70,9 +74,9 @@ before(async () => {
   apps.auto = { name: 'auto', ...(await startEcho('auto', podAddress)) };
   apps.tcp = { name: 'tcp', ...(await startBanner('220 hello\n', podAddress)) };
   apps.open = { name: 'open', ...(await startBanner('220 hello\n', '127.0.0.1')) };
-  const resources = createTranslator();
+  apps.http2 = { name: 'http2', ...(await startHttp2(podAddress)) };
   const { mesh, workload } = meshOf(meshCase());
-  const { lists, problems } = resources.translate(mesh, workload);
+  const { lists, problems } = createTranslator().translate(mesh, workload);
   assert.deepEqual(problems, []);
   const statics = staticResources(lists.flat(), { root: certificates.root, own: keys.server });
   const ports = Object.values(apps).map(({ port }) => port);
@@ -120,6 +124,11 @@ function meshCase(): MeshCase {
         identities: ['spiffe://cluster.local/ns/campus/sa/somebody-else'],
         ports: { 80: { protocol: 'http', endpoints: endpoints(apps.strict.port) } },
       },
+      {
+        name: 'rates',
+        identities: ['spiffe://cluster.local/ns/campus/sa/server'],
+        ports: { 70: { protocol: 'grpc', endpoints: endpoints(apps.http2.port) } },
+      },
     ],
     inbound: {
       ports: {
@@ -148,9 +157,11 @@ function meshCase(): MeshCase {
           mtls: 'PERMISSIVE',
           allow: [{ name: 'pay', rules: [{ from: [{ principals: [principal('pay')] }] }] }],
         },
+        [apps.http2.port]: { protocol: 'grpc', mtls: 'STRICT' },
         [apps.open.port]: { protocol: 'tcp', mtls: 'PERMISSIVE' },
       },
-      other: { mtls: 'STRICT' },
+      // Open, so that what a strict port refuses could come in here if chains fell through.
+      other: { mtls: 'PERMISSIVE' },
     },
   };
 }
@@ -240,6 +251,12 @@ describe('from sidecar to sidecar', () => {
   });
   test('a server that is somebody else is refused', async () => {
     assert.equal((await plain(live.portOf('10.96.0.12_80'))).status, 503);
+  });
+  test('HTTP/2 all the way, when the caller speaks it', async () => {
+    const session = connectHttp2(`http://127.0.0.1:${live.portOf('10.96.0.13_70')}`);
+    const stream = session.request({ ':path': '/rates.Rates/Get' });
+    assert.equal(await text(stream), '/rates.Rates/Get');
+    session.close();
   });
   test('HTTP on a port of unknown protocol is HTTP to the server too: its rules hold', async () => {
     const port = live.portOf('10.96.0.11_90');

@@ -56,7 +56,7 @@ function route(
   const common = {
     name: rule.name,
     match,
-    metadata: weftMetadata({ origin: showOrigin(rule.origin) }),
+    metadata: weftMetadata({ origin: showOrigin(rule.origin), ...invalidBackends(rule) }),
   };
   return [
     guard.run(
@@ -75,6 +75,13 @@ function route(
         }),
     ),
   ];
+}
+
+/** Why a share of the rule's requests is answered with an error. */
+function invalidBackends({ action }: HttpRule): { readonly problem?: string } {
+  const backends = action.kind === 'forward' ? action.backends : [];
+  const messages = backends.flatMap((backend) => (backend.kind === 'invalid' ? [backend.message] : []));
+  return messages.length === 0 ? {} : { problem: messages.join('; ') };
 }
 
 /** Envoy refuses direct responses above 4 KiB unless told how long they may be. */

@@ -1,6 +1,7 @@
 /** One real Envoy that runs translated resources on loopback, and small servers behind it. */
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { createServer as createHttp2Server } from 'node:http2';
+import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { type RunningEnvoy, startEnvoy } from '../../../test/support/envoy.ts';
 
@@ -93,6 +94,17 @@ export async function startEcho(backend: string, address = '127.0.0.1'): Promise
   return listening(server, address);
 }
 
+/** Speaks HTTP/2 alone, as gRPC servers do, and answers with the path it was asked for. */
+export async function startHttp2(address = '127.0.0.1'): Promise<Backend> {
+  const server = createHttp2Server();
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200 });
+    stream.end(String(headers[':path']));
+  });
+  return listening(server, address);
+}
+
 /** A server that speaks first and then echoes bytes. */
 export async function startBanner(banner: string, address = '127.0.0.1'): Promise<Backend> {
   const server = createTcpServer((socket) => {
@@ -103,10 +115,7 @@ export async function startBanner(banner: string, address = '127.0.0.1'): Promis
   return listening(server, address);
 }
 
-async function listening(
-  server: Server | ReturnType<typeof createTcpServer>,
-  address: string,
-): Promise<Backend> {
+async function listening(server: Server | TcpServer, address: string): Promise<Backend> {
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   // A TCP server that listens has an address with a port.
   const { port } = server.address() as AddressInfo;
