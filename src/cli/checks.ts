@@ -156,6 +156,7 @@ function certificates({ status, proxies, certificateMargin, now }: Facts): reado
   );
   const none = proxies.value.filter(({ certificateExpires }) => certificateExpires === undefined);
   const margin = showDuration(certificateMargin);
+  const { issuerExpires, certificateTtlSeconds } = status.value.controlPlane;
   return [
     verdict('certificates-valid', `certificates are valid for more than ${margin}`, {
       bad: [
@@ -164,10 +165,10 @@ function certificates({ status, proxies, certificateMargin, now }: Facts): reado
       ],
       fix: `weft proxy config secrets ${(none[0] ?? short[0])?.workload}`,
     }),
-    verdict('issuer-valid', 'the certificate authority is valid for more than 30d', {
+    verdict('issuer-valid', 'the certificate authority outlives the certificates it signs', {
       bad:
-        left(status.value.controlPlane.issuerExpires) < 30 * 86_400_000
-          ? [`the issuer: ${expiry(left(status.value.controlPlane.issuerExpires))}`]
+        left(issuerExpires) < 2000 * certificateTtlSeconds
+          ? [`the issuer: ${expiry(left(issuerExpires))}`]
           : [],
       fix: 'weft down, then weft up: a new issuer is made from the same root',
       result: 'warn',

@@ -231,7 +231,7 @@ test('options of up reach the program whole', async () => {
   const here = world.directory;
   const defaults = { demo: false, shopPort: 15080, metricsPort: 15090, separate: false };
   assert.deepEqual(ups, [
-    { ...defaults, certificateTtlSeconds: 86_400, outboundPolicy: 'ALLOW_ANY' },
+    { ...defaults, certificateTtlSeconds: 3600, outboundPolicy: 'ALLOW_ANY' },
     {
       directory: `${here}/sub`,
       demo: true,

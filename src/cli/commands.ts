@@ -82,7 +82,7 @@ export const commands: readonly CommandSpec[] = [
       { flags: '--shop-port <port>', text: 'where the demo shop listens on this machine', default: '15080' },
       { flags: '--metrics-port <port>', text: 'where Prometheus finds the metrics', default: '15090' },
       { flags: '--separate', text: 'control plane and node agent as processes of their own' },
-      { flags: '--cert-ttl <time>', text: 'life of workload certificates', default: '24h' },
+      { flags: '--cert-ttl <time>', text: 'life of workload certificates', default: '1h' },
       {
         flags: '--outbound-policy <policy>',
         text: 'what becomes of calls to what no Service names',

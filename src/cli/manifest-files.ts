@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { type Document, isMap, parseAllDocuments, parseDocument, stringify } from 'yaml';
+import { type Document, isMap, parseAllDocuments, parseDocument } from 'yaml';
 import { type ObjectRef, refKey, showRef } from '../model/object-ref.ts';
 import { kinds } from '../sources/types.ts';
 import { exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
 import { kindWord } from './kinds.ts';
 import { asList, asRecord, asText } from './record.ts';
+import { toYaml } from './yaml-text.ts';
 
 export type Manifest = {
   readonly ref: ObjectRef;
@@ -29,9 +30,7 @@ export function splitManifests(text: string): readonly Manifest[] {
     if (slice) return [{ ref: slice.ref, value: slice.value, text: body(text.slice(slice.from, slice.to)) }];
     return listItems(document).flatMap((item): Manifest[] => {
       const [value, ref] = [asRecord(item), refOf(asRecord(item))];
-      return ref
-        ? [{ ref, value, text: stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 }) }]
-        : [];
+      return ref ? [{ ref, value, text: toYaml(value) }] : [];
     });
   });
 }

@@ -45,9 +45,8 @@ export async function print(
 
 export async function showData(format: 'json' | 'yaml', data: unknown): Promise<string> {
   if (format === 'json') return `${JSON.stringify(data, undefined, 2)}\n`;
-  const { stringify } = await import('yaml');
-  // Objects that occur twice are written twice: no tool that reads Kubernetes YAML expects anchors.
-  return stringify(data, { aliasDuplicateObjects: false, lineWidth: 0 });
+  const { toYaml } = await import('./yaml-text.ts');
+  return toYaml(data);
 }
 
 export function parseFormat(text: string): Format {
