@@ -9,7 +9,7 @@ const roles: Readonly<Record<string, () => Promise<void>>> = {
   ledger: async () => (await import('./back.ts')).ledger(),
   notify: async () => (await import('./back.ts')).notify(),
   risk: async () => (await import('./risk.ts')).risk(),
-  student: async () => (await import('./student.ts')).student(),
+  student: async () => await (await import('./student.ts')).student(),
   'cron-legacy': async () => (await import('./back.ts')).readLedger(),
 };
 

@@ -1,9 +1,14 @@
-import { call, endWith } from './http.ts';
+import { call, endWith, type Reply } from './http.ts';
 
 const courses = ['algebra', 'networks', 'poetry', 'finance'];
 
-/** Twenty requests a second, evenly: three of ten enrol, one of ten is gold. The same sequence at every start. */
-export function student(): void {
+/**
+ * Twenty requests a second, evenly: three of ten enrol, one of ten is gold. The same sequence at every start, which is
+ * when the shop first sells something.
+ */
+export async function student(): Promise<void> {
+  endWith(() => process.exit(0));
+  while ((await buy(0)).status !== 201) await new Promise((resolve) => setTimeout(resolve, 500));
   const perSecond = Number(process.env.RPS ?? 20);
   let turn = 0;
   let ok = 0;
@@ -11,13 +16,7 @@ export function student(): void {
   const once = async (): Promise<void> => {
     const n = turn++;
     const headers = n % 10 === 0 ? { 'x-tier': 'gold' } : {};
-    const { status } =
-      n % 10 < 3
-        ? await call('http://web/enrol', headers, {
-            student: `s${n % 97}`,
-            course: courses[n % courses.length],
-          })
-        : await call('http://web/', headers);
+    const { status } = n % 10 < 3 ? await buy(n, headers) : await call('http://web/', headers);
     if (status >= 200 && status < 400) ok++;
     else {
       failed++;
@@ -26,5 +25,11 @@ export function student(): void {
   };
   setInterval(() => void once(), 1000 / perSecond);
   setInterval(() => console.log(JSON.stringify({ message: 'so far', ok, failed })), 5_000);
-  endWith(() => process.exit(0));
+}
+
+async function buy(n: number, headers = {}): Promise<Reply> {
+  return await call('http://web/enrol', headers, {
+    student: `s${n % 97}`,
+    course: courses[n % courses.length],
+  });
 }
