@@ -227,6 +227,16 @@ test('the app learns who calls from the proxy alone', async () => {
   assert.equal(unknown.headers['x-forwarded-client-cert'], undefined);
 });
 
+test('plaintext to a strict port fits no filter chain, not even that of the open other ports', async () => {
+  const unmatched = async (): Promise<number> => {
+    const { body } = await live.envoy.admin('/stats?filter=no_filter_chain_match');
+    return [...body.matchAll(/: (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  const before = await unmatched();
+  await call('plaintext', apps.strict.port, { path: '/open', method: 'GET', headers: {} });
+  assert.equal(await unmatched(), before + 1);
+});
+
 describe('a TCP port whose server speaks first', () => {
   test('who may call hears it', async () => {
     assert.equal(await firstBytes('pay', apps.tcp.port), '220 hello\n');
