@@ -7,10 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.ts';
 import { registry } from '../gen/registry.ts';
+import { createLogger } from '../src/base/log.ts';
 import { createEncoder } from '../src/snapshot/snapshot.ts';
+import { connectAds } from '../src/xds/xds.ts';
 import { type Namespace, namespacesMissing } from './support/namespace.ts';
 import { type Files, pod, startMesh } from './support/node-agent.ts';
-import { envoyResource } from './support/resources.ts';
+import { cluster, endpoints, envoyResource } from './support/resources.ts';
 
 const skip = namespacesMissing();
 const path = '/workloads/campus/pay-0';
@@ -33,6 +35,21 @@ test('a pod gets its certificate and configuration, and keeps them whoever goes 
     assert.deepEqual([mode & 0o777, uid, (await stat(mesh.directory)).mode & 0o777], [0o600, 1337, 0o700]);
     assert.equal(connectAs(65_534, socket), 'EACCES');
     assert.equal(connectAs(1337, socket), 'connected');
+  });
+
+  await t.test('and for a proxy of this pod alone', async () => {
+    const lines: string[] = [];
+    const end = new AbortController();
+    const address = { path: join(mesh.directory, 'xds.sock') };
+    const log = createLogger((line) => lines.push(line), Date.now);
+    const stranger = { id: 'campus/other-0', cluster: '', metadata: {}, envoyVersion: '' };
+    connectAds({ address, signal: end.signal, log }).relay({
+      node: stranger,
+      signal: end.signal,
+      initial: undefined,
+    });
+    await until(() => lines.join('').includes('belongs to campus/pay-0'));
+    end.abort();
   });
 
   await t.test('rules come before the first answer, and not before the first stream', async () => {
@@ -86,7 +103,7 @@ test('a pod gets its certificate and configuration, and keeps them whoever goes 
   });
 
   await t.test('without the control plane a restarted Envoy gets everything from the agent', async () => {
-    await controlPlane[Symbol.asyncDispose]();
+    await controlPlane.stop();
     await mesh.killEnvoy();
     assert.equal(greeting(other, mesh.peer), '');
     mesh.startEnvoy();
@@ -103,7 +120,14 @@ test('a pod gets its certificate and configuration, and keeps them whoever goes 
     assert.equal(greeting(other, mesh.peer), 'two');
     assert.equal(JSON.parse((await mesh.ask('GET', '/workloads')).body)[0].configured, false);
 
-    controlPlane = await mesh.startControlPlane();
+    // It waits after the clusters, so that for seconds the agent has only a part.
+    controlPlane = await mesh.startControlPlane('acked');
+    const both = [cluster('app'), endpoints('app', [80]), listener('hello', 15_006, 'two')];
+    mesh.wanted.set(encoder.encode([both.map(envoyResource)]));
+    await until(async () => {
+      assert.equal(greeting(other, mesh.peer), 'two');
+      return JSON.parse((await mesh.ask('GET', '/workloads')).body)[0].configured;
+    });
     mesh.wanted.set(encoder.encode([[listener('hello', 15_006, 'three')].map(envoyResource)]));
     await until(() => greeting(other, mesh.peer) === 'three');
   });
@@ -116,13 +140,11 @@ test('a pod gets its certificate and configuration, and keeps them whoever goes 
     await assert.rejects(stat(join(mesh.directory, 'xds.sock')), /ENOENT/);
     assert.equal(greeting(other, mesh.peer), 'three', 'its Envoy goes on until it is ended');
   });
-  await agent.stop();
-  await controlPlane[Symbol.asyncDispose]();
 });
 
 test('what is not exactly a workload is refused', { skip }, async () => {
   await using mesh = await startMesh();
-  const agent = await mesh.startAgent();
+  await mesh.startAgent();
   const good = await mesh.body();
   const bad: readonly (readonly [string, unknown])[] = [
     [path, { ...good, extra: 1 }],
@@ -150,7 +172,6 @@ test('what is not exactly a workload is refused', { skip }, async () => {
   assert.equal((await mesh.ask('GET', `${path}/envoy/quitquitquit`)).status, 404);
   assert.equal((await mesh.ask('GET', `${path}/envoy/stats`)).status, 404);
   assert.deepEqual(JSON.parse((await mesh.ask('GET', '/workloads')).body), []);
-  await agent.stop();
 });
 
 const encoder = createEncoder();

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { SignJWT, UnsecuredJWT } from 'jose';
+import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { createLogger, silentLogger } from '../base/log.ts';
 import { type IdentityCode, IdentityError } from './errors.ts';
 import {
@@ -309,6 +309,8 @@ test('the issuing CA is replaced in time, and no leaf outlives it', async () => 
     seen.add(issuing.serialNumber);
   }
   assert.ok(seen.size >= 4, `${seen.size} issuing CAs`);
+  const last = await signOne(authority, now + 10 * day - hour / 2);
+  assert.equal(last.notAfter, now + 10 * day, 'half an hour is left of the root');
   await assert.rejects(signOne(authority, now + 10 * day), refused('WEFT-2107'));
 });
 
@@ -349,6 +351,10 @@ test('bad tokens are refused', async () => {
   const jwk = JSON.stringify(keys.keys[0]);
   const hmac = await new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(jwk));
   const check = { keys, now };
+  // A key among the right ones, but of an algorithm that nobody agreed on.
+  const rsa = await generateKeyPair('RS256');
+  const rsaKeys = { keys: [await exportJWK(rsa.publicKey)] };
+  const rsaToken = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey);
   const bad: readonly (readonly [string, Parameters<typeof verifyToken>[0]])[] = [
     ['other audience', { ...check, token: await issuer.issue(pod, { ...times, audience: 'api' }) }],
     ['expired', { ...check, token: good, now: now + 620_000 }],
@@ -360,6 +366,7 @@ test('bad tokens are refused', async () => {
       { ...check, token: `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.` },
     ],
     ['public key as secret', { ...check, token: hmac }],
+    ['other algorithm', { ...check, keys: rsaKeys, token: rsaToken }],
     ['changed pod', { ...check, token: rewritten({ sub: 'system:serviceaccount:campus:admin' }) }],
     ['no expiry', { ...check, token: rewritten({ exp: undefined }) }],
     ['other node', { ...check, token: good, node: 'there' }],

@@ -21,7 +21,7 @@ import {
 } from '../../src/identity/identity.ts';
 import { workloadKey } from '../../src/model/names.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
-import { type AdsServer, type Fact, serveAds } from '../../src/xds/xds.ts';
+import { type AdsServer, type Fact, type Order, serveAds } from '../../src/xds/xds.ts';
 import { findEnvoy } from './envoy.ts';
 import { connectNamespaces, type Namespace, startNamespace } from './namespace.ts';
 
@@ -38,6 +38,9 @@ export const pod: PodIdentity = {
 /** Paths of PEM files. */
 export type Files = { readonly cert: string; readonly key: string; readonly roots: string };
 
+/** Ends with the test at the latest. */
+export type Running = { readonly stop: () => Promise<void> };
+
 export type TestMesh = AsyncDisposable & {
   readonly root: string;
   /** The pod's directory. */
@@ -50,8 +53,8 @@ export type TestMesh = AsyncDisposable & {
   readonly wanted: ReturnType<typeof createLatest<Snapshot>>;
   readonly facts: readonly Fact[];
   readonly log: () => string;
-  readonly startControlPlane: () => Promise<AdsServer>;
-  readonly startAgent: () => Promise<{ readonly stop: () => Promise<void> }>;
+  readonly startControlPlane: (order?: Order) => Promise<Running>;
+  readonly startAgent: () => Promise<Running>;
   readonly startEnvoy: () => void;
   readonly killEnvoy: () => Promise<void>;
   readonly body: () => Promise<{ readonly directory: string; readonly token: string }>;
@@ -89,6 +92,7 @@ export async function startMesh(): Promise<TestMesh> {
   const socket = join(root, 'agent.sock');
   const ask: TestMesh['ask'] = (method, path, text) => askAgent(socket, { method, path, text });
   const envoy = createSidecar(pay, directory);
+  const running = new Set<() => Promise<void>>();
   return {
     root,
     directory,
@@ -98,7 +102,16 @@ export async function startMesh(): Promise<TestMesh> {
     wanted,
     facts,
     log: () => lines.join(''),
-    startControlPlane: async () => await serveControlPlane({ root, wanted, facts, authority, issuer }),
+    startControlPlane: async (order = 'written') => {
+      const server = await serveControlPlane({ root, order, wanted, facts, authority, issuer });
+      let ended: Promise<void> | undefined;
+      const stop = async (): Promise<void> => {
+        ended ??= Promise.resolve(server[Symbol.asyncDispose]());
+        await ended;
+      };
+      running.add(stop);
+      return { stop };
+    },
     startAgent: async () => {
       const stopping = new AbortController();
       const paths = {
@@ -110,12 +123,12 @@ export async function startMesh(): Promise<TestMesh> {
       const names = { node: 'here', metricsAddress: '127.0.0.1:15090' };
       const { ended } = await runAgent({ ...paths, ...clocks, ...names, log }, stopping.signal);
       await chmod(paths.workloadRoot, 0o711);
-      return {
-        stop: async () => {
-          stopping.abort();
-          await ended;
-        },
+      const stop = async (): Promise<void> => {
+        stopping.abort();
+        await ended;
       };
+      running.add(stop);
+      return { stop };
     },
     startEnvoy: envoy.start,
     killEnvoy: envoy.kill,
@@ -130,6 +143,7 @@ export async function startMesh(): Promise<TestMesh> {
     },
     ask,
     [Symbol.asyncDispose]: async () => {
+      await Promise.all([...running].map((stop) => stop()));
       await envoy.kill();
       await pay[Symbol.asyncDispose]();
       await other[Symbol.asyncDispose]();
@@ -139,6 +153,7 @@ export async function startMesh(): Promise<TestMesh> {
 }
 
 type ControlPlane = {
+  readonly order: Order;
   readonly root: string;
   readonly wanted: TestMesh['wanted'];
   readonly facts: Fact[];
@@ -148,6 +163,7 @@ type ControlPlane = {
 
 async function serveControlPlane({
   root,
+  order,
   wanted,
   facts,
   authority,
@@ -155,7 +171,7 @@ async function serveControlPlane({
 }: ControlPlane): Promise<AdsServer> {
   return await serveAds({
     listen: { path: join(root, 'control-plane.sock') },
-    order: 'written',
+    order,
     open: (_, signal) => wanted.follow(signal),
     onFacts: (_, heard) => facts.push(...heard),
     log: silentLogger,
