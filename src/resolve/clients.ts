@@ -9,16 +9,19 @@ import type { ClientWorld } from './client-world.ts';
 import { type DestinationRules, findDestinationRules, mergeDestinationRules } from './destination-rule.ts';
 import { isVisible } from './host.ts';
 import type { RouteIndex } from './http-route-parent.ts';
-import { type Asked, perList, reuse, sameItems, stillAnswers, tracked } from './remember.ts';
-import type { Topology } from './topology.ts';
+import { type Asked, keepMap, perList, reuse, sameItems, stillAnswers, tracked } from './remember.ts';
+import type { ServiceNames } from './topology.ts';
 import { findVirtualService, type VirtualServices } from './virtual-service-host.ts';
 
-export type ClientInput = {
-  readonly topology: Topology;
-  readonly routes: RouteIndex;
+export type ClientSources = {
+  readonly names: ServiceNames;
+  readonly services: Mesh['services'];
+  /** Those that have a workload, sorted. */
+  readonly namespaces: readonly string[];
+  readonly routes: Pick<RouteIndex, 'producers' | 'consumers'>;
   readonly virtualServices: VirtualServices;
   readonly destinationRules: DestinationRules;
-  readonly plaintext: (servicePort: string) => boolean;
+  readonly plaintext: ReadonlySet<string>;
 };
 export type Clients = { readonly views: Mesh['clients']; readonly problems: readonly Problem[] };
 
@@ -33,40 +36,52 @@ type Shelf = Map<ServiceKey, Made[]>;
 
 export function createClients(
   settings: MeshSettings,
-): (input: ClientInput, last: Mesh['clients'] | undefined) => Clients {
+): (input: ClientSources, last: Clients | undefined) => Clients {
   const merged = perList(mergeDestinationRules);
   let shelf: Shelf = new Map();
   return (input, last) => {
     const fresh: Shelf = new Map();
     const views = new Map<string, ClientView>();
-    const namespaces = [
-      ...new Set(input.topology.workloads.values().map(({ namespace }) => namespace)),
-    ].sort();
     let previous: readonly ServiceView[] = [];
-    for (const namespace of namespaces) {
+    for (const namespace of input.namespaces) {
       const world = createWorld(input, { namespace, settings, merged });
-      const old = last?.get(namespace);
-      const oldViews = new Map(old?.services.map((view) => [view.service.key, view]));
-      const seen = input.topology.reads.filter(({ visibility }) => isVisible(visibility, namespace));
-      const services = seen.flatMap(({ key }) => {
-        const service = input.topology.services.get(key);
-        if (!service) return [];
-        const known = [...(fresh.get(key) ?? []), ...(shelf.get(key) ?? [])];
-        const found =
-          findMade(known, service, world) ?? make({ service, world, known, old: oldViews.get(key) });
-        keep(fresh, found);
-        return [found.view];
-      });
+      const old = last?.views.get(namespace);
+      const services = seeServices(input, { world, namespace, old, fresh, shelf });
       const list = [old?.services ?? [], previous].find((known) => sameItems(known, services)) ?? services;
       previous = list;
       views.set(namespace, old?.services === list ? old : { namespace, services: list });
     }
     shelf = fresh;
-    return { views, problems: [...fresh.values()].flat().flatMap(({ problems }) => problems) };
+    const problems = [...fresh.values()].flat().flatMap((made) => made.problems);
+    return { views: keepMap(last?.views, views), problems };
   };
 }
 
-function findMade(known: readonly Made[], service: Service, world: ClientWorld): Made | undefined {
+type Looking = {
+  readonly world: ClientWorld;
+  readonly namespace: string;
+  readonly old: ClientView | undefined;
+  readonly fresh: Shelf;
+  readonly shelf: Shelf;
+};
+
+/** Everything that the client sees, from the shelves where it can be. */
+function seeServices({ names, services }: ClientSources, looking: Looking): readonly ServiceView[] {
+  const { world, namespace, old, fresh, shelf } = looking;
+  const oldViews = new Map(old?.services.map((view) => [view.service.key, view]));
+  return names.reads.flatMap(({ key, visibility }) => {
+    const service = services.get(key);
+    if (!service || !isVisible(visibility, namespace)) return [];
+    const made =
+      findMade(fresh.get(key), service, world) ??
+      findMade(shelf.get(key), service, world) ??
+      make({ service, world, known: [fresh.get(key), shelf.get(key)], old: oldViews.get(key) });
+    keep(fresh, made);
+    return [made.view];
+  });
+}
+
+function findMade(known: readonly Made[] = [], service: Service, world: ClientWorld): Made | undefined {
   return known.find((made) => made.service === service && stillAnswers(world, made.asked));
 }
 
@@ -79,7 +94,7 @@ function keep(shelf: Shelf, made: Made): void {
 type Making = {
   readonly service: Service;
   readonly world: ClientWorld;
-  readonly known: readonly Made[];
+  readonly known: readonly (readonly Made[] | undefined)[];
   readonly old: ServiceView | undefined;
 };
 
@@ -87,7 +102,7 @@ type Making = {
 function make({ service, world, known, old }: Making): Made {
   const { world: asking, asked } = tracked<ClientWorld>(world);
   const { view, problems } = buildServiceView(service, asking);
-  const equal = known.find((made) => deepEqual(made.view, view));
+  const equal = known.flatMap((shelf) => shelf ?? []).find((made) => deepEqual(made.view, view));
   return { service, asked, view: equal?.view ?? reuse(old, view), problems };
 }
 
@@ -101,28 +116,28 @@ type Client = {
   ) => ReturnType<typeof mergeDestinationRules>;
 };
 
-function createWorld(input: ClientInput, { namespace, settings, merged }: Client): ClientWorld {
-  const { topology, routes, virtualServices, destinationRules, plaintext } = input;
+function createWorld(input: ClientSources, { namespace, settings, merged }: Client): ClientWorld {
+  const { names, services, routes, virtualServices, destinationRules, plaintext } = input;
   return {
     service: (host) => {
-      const read = topology.find(host);
-      return read && topology.services.get(read.key);
+      const read = names.find(host);
+      return read && services.get(read.key);
     },
     hidden: (host) => {
-      const read = topology.find(host);
+      const read = names.find(host);
       return read !== undefined && !isVisible(read.visibility, namespace);
     },
-    missing: topology.missing,
+    missing: names.missing,
     httpRoutes: (port) =>
       routes.consumers.get(`${namespace} ${port}`) ?? routes.producers.get(port) ?? nobody,
     virtualService: (host) => findVirtualService(virtualServices, host, namespace),
     destinationRule: (host) => {
-      const owner = topology.find(host)?.namespace ?? '';
+      const owner = names.find(host)?.namespace ?? '';
       const root = settings.rootNamespace;
       const found = findDestinationRules(destinationRules, { host, client: namespace, owner, root });
       return found.length > 0 ? merged(found) : undefined;
     },
     isClient: (name) => name === namespace,
-    plaintext,
+    plaintext: (port) => plaintext.has(port),
   };
 }

@@ -51,12 +51,14 @@ function readEndpoint(
 /** Finds the workload behind an address. */
 export type WorkloadFinder = (address: SliceAddress) => Workload | undefined;
 
-export function serviceEndpoints(
-  service: Service,
-  port: ServicePort,
-  slices: readonly ReadSlice[],
-  find: WorkloadFinder,
-): ServiceEndpoints {
+export type EndpointSources = {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly slices: readonly ReadSlice[];
+  readonly find: WorkloadFinder;
+};
+
+export function serviceEndpoints({ service, port, slices, find }: EndpointSources): ServiceEndpoints {
   const byAddress = new Map<string, Endpoint>();
   for (const slice of slices) {
     const number = slice.ports.get(port.name);

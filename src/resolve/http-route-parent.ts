@@ -1,7 +1,8 @@
 import { compareStrings } from '../base/sorted.ts';
 import { endpointsKey } from '../model/mesh.ts';
+import type { Problem } from '../model/problem.ts';
 import type { ReadHttpRoute, ServiceParent } from './http-route.ts';
-import type { createReports } from './problems.ts';
+import { createReports, type Report } from './problems.ts';
 import { isHttp } from './protocol.ts';
 import { reuseIndex } from './remember.ts';
 import type { ReadService } from './service.ts';
@@ -12,6 +13,8 @@ export type RouteIndex = {
   readonly producers: ReadonlyMap<string, readonly ReadHttpRoute[]>;
   /** Of other namespaces, by `<client namespace> <endpointsKey>`: they act for clients there, instead of the producers. */
   readonly consumers: ReadonlyMap<string, readonly ReadHttpRoute[]>;
+  /** Of parents that are not there. */
+  readonly problems: readonly Problem[];
 };
 
 export type Parents = {
@@ -19,18 +22,16 @@ export type Parents = {
   readonly find: (host: string) => ReadService | undefined;
   /** Why there is none, for a message. */
   readonly missing: (host: string) => string;
-  readonly reports: ReturnType<typeof createReports>;
 };
 
-export function attachRoutes(
-  routes: readonly ReadHttpRoute[],
-  parents: Parents,
-  previous: RouteIndex | undefined,
-): RouteIndex {
+type Input = { readonly routes: readonly ReadHttpRoute[]; readonly names: Parents };
+
+export function attachRoutes({ routes, names }: Input, last: RouteIndex | undefined): RouteIndex {
+  const reports = createReports();
   const producers = new Map<string, ReadHttpRoute[]>();
   const consumers = new Map<string, ReadHttpRoute[]>();
   for (const route of routes.toSorted(compareAge)) {
-    const places = route.parents.flatMap((parent) => findPlaces(route, parent, parents));
+    const places = route.parents.flatMap((parent) => findPlaces(parent, names, reports.on(route.ref)));
     for (const [key, { namespace }] of new Map(places.map((place) => [place.key, place]))) {
       const own = namespace === route.namespace;
       const [index, at] = own ? [producers, key] : [consumers, `${route.namespace} ${key}`];
@@ -38,8 +39,9 @@ export function attachRoutes(
     }
   }
   return {
-    producers: reuseIndex(previous?.producers, producers),
-    consumers: reuseIndex(previous?.consumers, consumers),
+    producers: reuseIndex(last?.producers, producers),
+    consumers: reuseIndex(last?.consumers, consumers),
+    problems: reports.all(),
   };
 }
 
@@ -54,12 +56,7 @@ function compareAge(a: ReadHttpRoute, b: ReadHttpRoute): number {
 
 type Place = { readonly key: string; readonly namespace: string };
 
-function findPlaces(
-  route: ReadHttpRoute,
-  parent: ServiceParent,
-  { find, missing, reports }: Parents,
-): Place[] {
-  const report = reports.on(route.ref);
+function findPlaces(parent: ServiceParent, { find, missing }: Parents, report: Report): Place[] {
   const service = find(parent.host);
   const shown = `parent Service ${parent.namespace}/${parent.name}`;
   if (!service) {

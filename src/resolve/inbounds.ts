@@ -2,21 +2,23 @@ import { stableJson } from '../base/sorted.ts';
 import type { Access, InboundView, MtlsMode } from '../model/access.ts';
 import { endpointsKey, type Mesh, type MeshSettings } from '../model/mesh.ts';
 import type { WorkloadKey } from '../model/names.ts';
+import type { Problem } from '../model/problem.ts';
 import { appliesTo, type ReadAuthorizationPolicy, toAccess } from './authorization-policy.ts';
 import { buildInbound, type ServiceUse, targetPort } from './inbound-view.ts';
-import type { ReadObjects } from './objects.ts';
-import { effectivePeerAuthentication } from './peer-authentication.ts';
-import type { createReports } from './problems.ts';
-import { perList, perObject, reuse } from './remember.ts';
-import type { Topology } from './topology.ts';
+import { effectivePeerAuthentication, type ReadPeerAuthentication } from './peer-authentication.ts';
+import { createReports } from './problems.ts';
+import { keepMap, perList, perObject, reuse } from './remember.ts';
+import type { ReadService } from './service.ts';
+import type { Selected } from './topology.ts';
 import type { ReadPod } from './workload.ts';
 
 export type Inbounds = {
-  readonly views: ReadonlyMap<WorkloadKey, InboundView>;
+  readonly views: Mesh['inbound'];
   /** One workload of each kind that differs, with the policies that act on it. */
   readonly groups: readonly InboundGroup[];
-  /** Do all workloads behind a service port refuse TLS? By `endpointsKey`. */
-  readonly plaintext: (servicePort: string) => boolean;
+  /** Service ports, by `endpointsKey`, behind which all workloads refuse TLS. */
+  readonly plaintext: ReadonlySet<string>;
+  readonly problems: readonly Problem[];
 };
 export type InboundGroup = {
   readonly pod: ReadPod;
@@ -24,43 +26,49 @@ export type InboundGroup = {
   readonly policies: readonly ReadAuthorizationPolicy[];
 };
 
-type Input = {
-  readonly objects: ReadObjects;
-  readonly topology: Topology;
-  readonly last: Mesh['inbound'] | undefined;
-  readonly reports: ReturnType<typeof createReports>;
+export type InboundSources = {
+  readonly pods: readonly ReadPod[];
+  readonly reads: readonly ReadService[];
+  readonly services: Mesh['services'];
+  readonly selected: Selected;
+  readonly peers: readonly ReadPeerAuthentication[];
+  readonly policies: readonly ReadAuthorizationPolicy[];
 };
 
-export function createInbounds({ rootNamespace }: MeshSettings): (input: Input) => Inbounds {
+export function createInbounds({
+  rootNamespace,
+}: MeshSettings): (input: InboundSources, last: Inbounds | undefined) => Inbounds {
   // Replicas differ in name and address only, and an inbound view has neither.
   const shapeOf = perObject(({ namespace, labels, ports }: ReadPod) =>
     stableJson([namespace, labels, ports]),
   );
   const accessOf: (policies: readonly ReadAuthorizationPolicy[]) => Access = perList(toAccess);
-  return ({ objects, topology, last, reports }) => {
-    const uses = servicesByWorkload(topology);
+  return (input, last) => {
+    const reports = createReports();
+    const uses = servicesByWorkload(input);
     const make = (pod: ReadPod): InboundGroup => {
       const services = uses.get(pod.workload.key) ?? [];
-      const names = services
-        .filter(({ read }) => read.namespace === pod.namespace)
-        .map(({ read }) => read.name);
-      const subject = { namespace: pod.namespace, labels: pod.labels, services: names };
-      const policies = objects.authorizationPolicies.filter((policy) =>
-        appliesTo(policy, subject, rootNamespace),
-      );
-      const peer = effectivePeerAuthentication(objects.peerAuthentications, pod, rootNamespace);
+      const { namespace, labels } = pod;
+      const subject = { namespace, labels, services: services.map(({ read }) => read.name) };
+      const policies = input.policies.filter((policy) => appliesTo(policy, subject, rootNamespace));
+      const peer = effectivePeerAuthentication(input.peers, pod, rootNamespace);
       const view = buildInbound({ pod, services, peer, access: accessOf(policies) }, reports);
-      return { pod, view: reuse(last?.get(pod.workload.key), view), policies };
+      return { pod, view: reuse(last?.views.get(pod.workload.key), view), policies };
     };
-    const meshed = objects.pods.filter(({ workload }) => workload.meshed);
     const groups = new Map<string, InboundGroup>();
-    for (const pod of meshed) if (!groups.has(shapeOf(pod))) groups.set(shapeOf(pod), make(pod));
     const views = new Map<WorkloadKey, InboundView>();
-    for (const pod of meshed) {
-      const view = groups.get(shapeOf(pod))?.view;
-      if (view) views.set(pod.workload.key, view);
+    for (const pod of input.pods) {
+      if (!pod.workload.meshed) continue;
+      const group = groups.get(shapeOf(pod)) ?? make(pod);
+      groups.set(shapeOf(pod), group);
+      views.set(pod.workload.key, group.view);
     }
-    return { views, groups: [...groups.values()], plaintext: plaintextPorts(topology, views) };
+    return {
+      views: keepMap(last?.views, views),
+      groups: [...groups.values()],
+      plaintext: keepSet(last?.plaintext, plaintextPorts(input, views)),
+      problems: reports.all(),
+    };
   };
 }
 
@@ -68,7 +76,7 @@ function servicesByWorkload({
   reads,
   services,
   selected,
-}: Topology): ReadonlyMap<WorkloadKey, readonly ServiceUse[]> {
+}: InboundSources): ReadonlyMap<WorkloadKey, readonly ServiceUse[]> {
   const uses = new Map<WorkloadKey, ServiceUse[]>();
   for (const read of reads) {
     const service = services.get(read.key);
@@ -82,10 +90,7 @@ function servicesByWorkload({
 }
 
 /** A workload whose mode is DISABLE takes plaintext only, so automatic mTLS must not be tried there. */
-function plaintextPorts(
-  { reads, selected }: Topology,
-  views: ReadonlyMap<WorkloadKey, InboundView>,
-): (servicePort: string) => boolean {
+function plaintextPorts({ reads, selected }: InboundSources, views: Mesh['inbound']): ReadonlySet<string> {
   const found = new Set<string>();
   for (const read of reads) {
     const pods = (selected.get(read.key) ?? []).filter(({ workload }) => views.has(workload.key));
@@ -96,7 +101,11 @@ function plaintextPorts(
       if (modes.every((mode) => mode === 'DISABLE')) found.add(endpointsKey(read.key, port.number));
     }
   }
-  return (servicePort) => found.has(servicePort);
+  return found;
+}
+
+function keepSet<T>(last: ReadonlySet<T> | undefined, next: ReadonlySet<T>): ReadonlySet<T> {
+  return last?.symmetricDifference(next).size === 0 ? last : next;
 }
 
 function modeOf(view: InboundView | undefined, port: number | undefined): MtlsMode | undefined {

@@ -6,7 +6,7 @@ import { type ReadDestinationRule, readDestinationRule } from './destination-rul
 import { type ReadSlice, readSlice } from './endpoint-slice.ts';
 import { type ReadHttpRoute, readHttpRoute } from './http-route.ts';
 import { type ReadPeerAuthentication, readPeerAuthentication } from './peer-authentication.ts';
-import { perObject } from './remember.ts';
+import { perList, perObject, staged } from './remember.ts';
 import { type ReadService, readService } from './service.ts';
 import { type ReadVirtualService, readVirtualService } from './virtual-service.ts';
 import { type ReadPod, readPod } from './workload.ts';
@@ -30,6 +30,9 @@ export type ReadObjects = {
 export function createReader(settings: MeshSettings): (view: ObjectView) => ReadObjects {
   const services = listing((object: ObjectsByKind['Service']) => readService(object, settings));
   const pods = listing((object: ObjectsByKind['Pod']) => readPod(object, settings));
+  const living = perList((objects: readonly ObjectsByKind['Pod'][]) =>
+    pods(objects).filter((pod) => pod !== undefined),
+  );
   const slices = listing((object: ObjectsByKind['EndpointSlice']) => readSlice(object));
   const httpRoutes = listing((object: ObjectsByKind['HTTPRoute']) => readHttpRoute(object, settings));
   const virtualServices = listing((object: ObjectsByKind['VirtualService']) =>
@@ -44,7 +47,7 @@ export function createReader(settings: MeshSettings): (view: ObjectView) => Read
   const policies = listing((object: ObjectsByKind['AuthorizationPolicy']) => readAuthorizationPolicy(object));
   return (view) => ({
     services: services(view.list('Service')),
-    pods: pods(view.list('Pod')).filter((pod) => pod !== undefined),
+    pods: living(view.list('Pod')),
     slices: slices(view.list('EndpointSlice')),
     httpRoutes: httpRoutes(view.list('HTTPRoute')),
     virtualServices: virtualServices(view.list('VirtualService')),
@@ -56,5 +59,6 @@ export function createReader(settings: MeshSettings): (view: ObjectView) => Read
 
 function listing<O extends object, V>(read: (object: O) => V): (objects: readonly O[]) => readonly V[] {
   const once = perObject(read);
-  return (objects) => objects.map(once);
+  const all = staged(({ objects }: { readonly objects: readonly O[] }) => objects.map(once));
+  return (objects) => all({ objects });
 }

@@ -102,6 +102,19 @@ export function reuseIndex<K, T>(
   return new Map([...next].map(kept));
 }
 
+/**
+ * One step of the way from objects to mesh: `derive` again only when a field of its input is another reference. It is
+ * given its last output, to keep what it can of it; what it derives must not depend on that.
+ */
+export function staged<I extends object, O>(derive: (input: I, last: O | undefined) => O): (input: I) => O {
+  let known: { readonly input: I; readonly output: O } | undefined;
+  return (input) => {
+    if (known && sameItems(Object.values(known.input), Object.values(input))) return known.output;
+    known = { input, output: derive(input, known?.output) };
+    return known.output;
+  };
+}
+
 type Question = (about: string) => unknown;
 /** One question that a derivation asked, and the answer it was given. */
 export type Asked = { readonly question: string; readonly about: string; readonly answer: unknown };

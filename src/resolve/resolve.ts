@@ -1,24 +1,23 @@
-import { compareStrings, stableJson } from '../base/sorted.ts';
-import { endpointsKey, type Mesh, type MeshSettings } from '../model/mesh.ts';
-import type { ServiceKey } from '../model/names.ts';
+import { compareStrings, stableJson, uniqueSorted } from '../base/sorted.ts';
+import type { Mesh, MeshSettings } from '../model/mesh.ts';
 import { refKey } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import { createClients } from './clients.ts';
 import { indexDestinationRules } from './destination-rule.ts';
-import { attachRoutes, type RouteIndex } from './http-route-parent.ts';
+import { attachRoutes } from './http-route-parent.ts';
 import { createInbounds } from './inbounds.ts';
 import { createReader, type ObjectView, type ReadObjects } from './objects.ts';
-import { reportPeerConflicts } from './peer-authentication.ts';
-import { createReports } from './problems.ts';
-import { keepMap, reuse } from './remember.ts';
+import { reuse, sameItems, staged } from './remember.ts';
+import { createReview } from './review.ts';
 import {
-  destinationRuleConflicts,
-  reportDestinationRules,
-  reportHttpOnTcp,
-  reportSelectors,
-} from './selections.ts';
-import { buildTopology, nameServices, type ServiceNames } from './topology.ts';
-import { indexVirtualServices, reportHosts } from './virtual-service-host.ts';
+  buildServices,
+  buildWorkloads,
+  createEndpoints,
+  listManualSlices,
+  nameServices,
+  selectPods,
+} from './topology.ts';
+import { indexVirtualServices } from './virtual-service-host.ts';
 
 /**
  * Kubernetes objects in, the mesh out. This room finds what every name refers to, who goes first where two objects
@@ -37,67 +36,83 @@ export type { ObjectView };
 
 export function createResolver(settings: MeshSettings): Resolver {
   const read = createReader(settings);
-  const inboundsOf = createInbounds(settings);
-  const clientsOf = createClients(settings);
-  let last: (Resolved & { readonly routes: RouteIndex }) | undefined;
+  const steps = createSteps(settings);
+  let last: Resolved | undefined;
   const resolve = (view: ObjectView): Resolved => {
     const objects = read(view);
-    const reports = createReports();
-    const names = nameServices(objects.services, settings);
-    const routes = attachRoutes(objects.httpRoutes, { ...names, reports }, last?.routes);
-    const topology = buildTopology(objects, names, {
-      httpPorts: httpPortsOf(names, routes),
-      last: last?.mesh,
-    });
-    const inbounds = inboundsOf({ objects, topology, last: last?.mesh.inbound, reports });
-    const virtualServices = indexVirtualServices(objects.virtualServices);
-    const destinationRules = indexDestinationRules(objects.destinationRules);
-    const { plaintext, groups } = inbounds;
-    const clients = clientsOf(
-      { topology, routes, virtualServices, destinationRules, plaintext },
-      last?.mesh.clients,
-    );
-    reportHosts(objects.virtualServices, { ...names, services: names.reads, reports });
-    reportDestinationRules(objects.destinationRules, topology, reports);
-    reportPeerConflicts(
-      objects.peerAuthentications,
-      groups.map(({ pod }) => pod),
-      reports,
-    );
-    reportSelectors(objects, { groups, root: settings.rootNamespace }, reports);
-    reportHttpOnTcp(groups, reports);
-    const problems = arrange([
-      ...ownProblems(objects),
-      ...destinationRuleConflicts(objects.destinationRules),
-      ...clients.problems,
-      ...reports.all(),
-    ]);
-    const mesh = keepMesh(last?.mesh, {
-      settings,
-      services: topology.services,
-      workloads: topology.workloads,
-      endpoints: topology.endpoints,
-      clients: keepMap(last?.mesh.clients, clients.views),
-      inbound: keepMap(last?.mesh.inbound, inbounds.views),
-    });
-    last = { mesh, problems: reuse(last?.problems, problems), routes };
-    return { mesh: last.mesh, problems: last.problems };
+    const { mesh, problems } = steps(objects);
+    const kept = last && sameItems(Object.values(last.mesh), Object.values(mesh)) ? last.mesh : mesh;
+    const arranged = arrange([...ownProblems(objects), ...problems]);
+    last = { mesh: kept, problems: reuse(last?.problems, arranged) };
+    return last;
   };
   return { resolve };
 }
 
-/** Ports that carry HTTP because their owner routes HTTP on them. A stranger's route says so for the stranger only. */
-function httpPortsOf(
-  { reads }: ServiceNames,
-  { producers }: RouteIndex,
-): (key: ServiceKey) => ReadonlySet<number> {
-  const ports = new Map(
-    reads.map(({ key, ports: all }) => [
-      key,
-      new Set(all.map(({ number }) => number).filter((number) => producers.has(endpointsKey(key, number)))),
-    ]),
+/** The way from objects to mesh. Each step takes only what it looks at, and is taken again only when that changed. */
+function createSteps(settings: MeshSettings): (objects: ReadObjects) => Resolved {
+  const nameAll = staged(({ services }: Pick<ReadObjects, 'services'>) => nameServices(services, settings));
+  const attach = staged(attachRoutes);
+  const workloadsOf = staged(buildWorkloads);
+  const namespacesOf = staged(listNamespaces);
+  const select = staged(selectPods);
+  const manualOf = staged(listManualSlices);
+  const servicesOf = staged(buildServices);
+  const endpointsOf = staged(createEndpoints());
+  const inboundsOf = staged(createInbounds(settings));
+  const indexVirtual = staged(({ all }: { readonly all: ReadObjects['virtualServices'] }) =>
+    indexVirtualServices(all),
   );
-  return (key) => ports.get(key) ?? new Set();
+  const indexRules = staged(({ all }: { readonly all: ReadObjects['destinationRules'] }) =>
+    indexDestinationRules(all),
+  );
+  const clientsOf = staged(createClients(settings));
+  const review = staged(createReview(settings));
+  return (objects) => {
+    const { pods, slices, httpRoutes, virtualServices, destinationRules } = objects;
+    const { peerAuthentications: peers, authorizationPolicies: policies } = objects;
+    const names = nameAll({ services: objects.services });
+    const { reads } = names;
+    const routes = attach({ routes: httpRoutes, names });
+    const workloads = workloadsOf({ pods });
+    const selected = select({ reads, pods });
+    const services = servicesOf({
+      reads,
+      pods,
+      slices: manualOf({ slices, reads }),
+      workloads,
+      selected,
+      producers: routes.producers,
+    });
+    const inbounds = inboundsOf({ pods, reads, services, selected, peers, policies });
+    const clients = clientsOf({
+      names,
+      services,
+      namespaces: namespacesOf({ workloads }),
+      routes,
+      virtualServices: indexVirtual({ all: virtualServices }),
+      destinationRules: indexRules({ all: destinationRules }),
+      plaintext: inbounds.plaintext,
+    });
+    const found = review({ names, selected, virtualServices, destinationRules, peers, policies, inbounds });
+    const endpoints = endpointsOf({ services, pods, slices, workloads });
+    const mesh = {
+      settings,
+      services,
+      workloads,
+      endpoints,
+      clients: clients.views,
+      inbound: inbounds.views,
+    };
+    return { mesh, problems: [...routes.problems, ...inbounds.problems, ...clients.problems, ...found] };
+  };
+}
+
+function listNamespaces(
+  { workloads }: Pick<Mesh, 'workloads'>,
+  last: readonly string[] | undefined,
+): readonly string[] {
+  return reuse(last, uniqueSorted(workloads.values().map(({ namespace }) => namespace)));
 }
 
 function ownProblems(objects: ReadObjects): Problem[] {
@@ -126,16 +141,4 @@ function arrange(problems: readonly Problem[]): readonly Problem[] {
     `${refKey(problem.ref)}\n${problem.field}\n${problem.code}\n${stableJson(problem)}`;
   const once = new Map(problems.map((problem) => [key(problem), problem]));
   return [...once].sort(([a], [b]) => compareStrings(a, b)).map(([, problem]) => problem);
-}
-
-function keepMesh(last: Mesh | undefined, next: Mesh): Mesh {
-  if (!last) return next;
-  const { services, workloads, endpoints, clients, inbound } = next;
-  const same =
-    last.services === services &&
-    last.workloads === workloads &&
-    last.endpoints === endpoints &&
-    last.clients === clients &&
-    last.inbound === inbound;
-  return same ? last : next;
 }

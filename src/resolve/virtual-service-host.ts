@@ -3,7 +3,7 @@ import { hostMatches, isVisible, isWildcard, visibilitiesMeet } from './host.ts'
 import { type HostIndex, indexHosts } from './host-index.ts';
 import type { createReports } from './problems.ts';
 import { isHttp } from './protocol.ts';
-import type { ReadService } from './service.ts';
+import type { ServiceNames } from './topology.ts';
 import type { ReadVirtualService } from './virtual-service.ts';
 
 export type VirtualServices = HostIndex<ReadVirtualService>;
@@ -28,12 +28,7 @@ export function findVirtualService(
   return undefined;
 }
 
-export type Known = {
-  readonly services: readonly ReadService[];
-  readonly find: (host: string) => ReadService | undefined;
-  readonly missing: (host: string) => string;
-  readonly reports: ReturnType<typeof createReports>;
-};
+export type Known = { readonly names: ServiceNames; readonly reports: ReturnType<typeof createReports> };
 
 /** What is wrong with hosts, whoever the client is. */
 export function reportHosts(all: readonly ReadVirtualService[], known: Known): void {
@@ -60,18 +55,18 @@ export function reportHosts(all: readonly ReadVirtualService[], known: Known): v
 function reportHost(
   { ref, http }: ReadVirtualService,
   { host, field }: ReadVirtualService['hosts'][number],
-  { services, find, missing, reports }: Known,
+  { names, reports }: Known,
 ): void {
   const report = reports.on(ref);
   if (isWildcard(host)) {
-    if (services.some((service) => hostMatches(host, service.host))) return;
+    if (names.reads.some((service) => hostMatches(host, service.host))) return;
     const message = `no Service has a host that matches ${host}`;
     report.warning('WEFT-1210', { field, message, fix: 'name the host of a Service, or remove the entry' });
     return;
   }
-  const service = find(host);
+  const service = names.find(host);
   if (!service) {
-    const message = `host ${host} is not known, so the rules do not act there: ${missing(host)}`;
+    const message = `host ${host} is not known, so the rules do not act there: ${names.missing(host)}`;
     report.warning('WEFT-1201', { field, message, fix: 'name the host of a Service, or remove the entry' });
     return;
   }

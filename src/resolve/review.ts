@@ -1,31 +1,68 @@
 import type { AccessRule } from '../model/access.ts';
+import type { MeshSettings } from '../model/mesh.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
+import type { Problem } from '../model/problem.ts';
 import type { Labels } from '../sources/types.ts';
 import { needsHttp } from './access-rule.ts';
 import type { ReadAuthorizationPolicy } from './authorization-policy.ts';
 import type { ReadDestinationRule } from './destination-rule.ts';
 import { mergeDestinationRules } from './destination-rule.ts';
-import { hostMatches } from './host.ts';
-import type { InboundGroup } from './inbounds.ts';
-import type { ReadObjects } from './objects.ts';
-import type { createReports } from './problems.ts';
+import { hostMatches, isWildcard } from './host.ts';
+import type { InboundGroup, Inbounds } from './inbounds.ts';
+import { type ReadPeerAuthentication, reportPeerConflicts } from './peer-authentication.ts';
+import { createReports } from './problems.ts';
 import { isHttp } from './protocol.ts';
 import { selects } from './selector.ts';
-import type { Topology } from './topology.ts';
+import type { Selected, ServiceNames } from './topology.ts';
+import type { ReadVirtualService } from './virtual-service.ts';
+import { reportHosts } from './virtual-service-host.ts';
+import type { ReadPod } from './workload.ts';
 
 type Reports = ReturnType<typeof createReports>;
 
+export type Reviewed = {
+  readonly names: ServiceNames;
+  readonly selected: Selected;
+  readonly virtualServices: readonly ReadVirtualService[];
+  readonly destinationRules: readonly ReadDestinationRule[];
+  readonly peers: readonly ReadPeerAuthentication[];
+  readonly policies: readonly ReadAuthorizationPolicy[];
+  readonly inbounds: Inbounds;
+};
+
+/** What only shows when everything is seen together, and shapes nothing: names without a bearer, selectors without a match. */
+export function createReview({ rootNamespace }: MeshSettings): (seen: Reviewed) => readonly Problem[] {
+  return ({ names, selected, virtualServices, destinationRules, peers, policies, inbounds }) => {
+    const reports = createReports();
+    const { groups } = inbounds;
+    const pods = groups.map(({ pod }) => pod);
+    reportHosts(virtualServices, { names, reports });
+    reportDestinationRules(destinationRules, { names, selected }, reports);
+    reportPeerConflicts(peers, pods, reports);
+    const check = selectorCheck(pods, reports);
+    for (const { ref, selector = {} } of peers) check(ref, selector, false);
+    for (const { ref, selector } of policies) check(ref, selector, ref.namespace === rootNamespace);
+    reportHttpOnTcp(groups, reports);
+    return [...destinationRuleConflicts(destinationRules), ...reports.all()];
+  };
+}
+
 /** Hosts without a Service, subsets without workloads, and what two rules of one host say twice. */
-export function reportDestinationRules(
+function reportDestinationRules(
   rules: readonly ReadDestinationRule[],
-  { reads, selected, missing }: Topology,
+  { names, selected }: { readonly names: ServiceNames; readonly selected: Selected },
   reports: Reports,
 ): void {
   for (const { ref, host, subsets } of rules) {
-    const services = reads.filter((read) => hostMatches(host, read.host));
+    const exact = isWildcard(host) ? undefined : names.find(host);
+    const services = isWildcard(host)
+      ? names.reads.filter((read) => hostMatches(host, read.host))
+      : exact
+        ? [exact]
+        : [];
     const pods = services.flatMap(({ key }) => selected.get(key) ?? []);
     if (services.length === 0) {
-      const message = `host ${host} is not known, so the rule does not act: ${missing(host)}`;
+      const message = `host ${host} is not known, so the rule does not act: ${names.missing(host)}`;
       reports
         .on(ref)
         .warning('WEFT-1201', { field: 'spec.host', message, fix: 'name the host of a Service' });
@@ -41,7 +78,7 @@ export function reportDestinationRules(
   }
 }
 
-export function destinationRuleConflicts(rules: readonly ReadDestinationRule[]): ReturnType<Reports['all']> {
+function destinationRuleConflicts(rules: readonly ReadDestinationRule[]): ReturnType<Reports['all']> {
   const groups = Map.groupBy(
     rules.filter(({ refused }) => !refused),
     ({ ref, host }) => `${ref.namespace} ${host}`,
@@ -52,14 +89,13 @@ export function destinationRuleConflicts(rules: readonly ReadDestinationRule[]):
 }
 
 /** Selectors of policies that select nothing, where there is something to select. */
-export function reportSelectors(
-  objects: ReadObjects,
-  { groups, root }: { readonly groups: readonly InboundGroup[]; readonly root: string },
+function selectorCheck(
+  pods: readonly ReadPod[],
   reports: Reports,
-): void {
-  const check = (ref: ObjectRef, selector: Labels, everywhere: boolean): void => {
-    const scope = groups.filter(({ pod }) => everywhere || pod.namespace === ref.namespace);
-    const found = scope.some(({ pod }) => selects(selector, pod.labels));
+): (ref: ObjectRef, selector: Labels, everywhere: boolean) => void {
+  return (ref, selector, everywhere) => {
+    const scope = pods.filter(({ namespace }) => everywhere || namespace === ref.namespace);
+    const found = scope.some(({ labels }) => selects(selector, labels));
     if (found || scope.length === 0 || Object.keys(selector).length === 0) return;
     reports.on(ref).warning('WEFT-1210', {
       field: 'spec.selector',
@@ -67,12 +103,10 @@ export function reportSelectors(
       fix: 'correct the labels',
     });
   };
-  for (const { ref, selector = {} } of objects.peerAuthentications) check(ref, selector, false);
-  for (const { ref, selector } of objects.authorizationPolicies) check(ref, selector, ref.namespace === root);
 }
 
 /** Conditions of HTTP where only connections are seen. */
-export function reportHttpOnTcp(groups: readonly InboundGroup[], reports: Reports): void {
+function reportHttpOnTcp(groups: readonly InboundGroup[], reports: Reports): void {
   const told = new Set<ReadAuthorizationPolicy>();
   for (const { pod, view, policies } of groups) {
     for (const policy of policies.filter(({ http, action }) => http && action !== 'none')) {
