@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
 import type { Logger } from '../base/log.ts';
 import { type Clock, sleep } from '../base/time.ts';
 import { LocalError, reasonOf } from './errors.ts';
@@ -112,23 +112,26 @@ function createWitness(log: Logger): { answered: () => void; silent: (error: unk
 type Caller = (method: string, path: string, body?: object) => Promise<void>;
 
 function createCaller(socketPath: string): Caller {
-  const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   return (method, path, body) =>
     new Promise((resolve, reject) => {
       const text = body === undefined ? '' : JSON.stringify(body);
       const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-      const sent = request({ socketPath, agent, method, path, headers, timeout: patience }, (response) => {
-        let said = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          said += chunk.slice(0, 1_000);
-        });
-        response.on('end', () => {
-          const { statusCode = 0 } = response;
-          if (statusCode < 300 || (method === 'DELETE' && statusCode === 404)) resolve();
-          else reject(refusal(`${method} ${path}`, `${statusCode} ${said.trim()}`));
-        });
-        response.on('error', reject);
-      });
+      // A connection each: one that was kept may be closed by the other side just when it is used again.
+      const sent = request(
+        { socketPath, agent: false, method, path, headers, timeout: patience },
+        (response) => {
+          let said = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => {
+            said += chunk.slice(0, 1_000);
+          });
+          response.on('end', () => {
+            const { statusCode = 0 } = response;
+            if (statusCode < 300 || (method === 'DELETE' && statusCode === 404)) resolve();
+            else reject(refusal(`${method} ${path}`, `${statusCode} ${said.trim()}`));
+          });
+          response.on('error', reject);
+        },
+      );
       sent.on('timeout', () => sent.destroy(refusal(`${method} ${path}`, `no answer in ${patience} ms`)));
       sent.on('error', reject);
       sent.end(text);

@@ -19,7 +19,7 @@ const appScript = `set -e
 mount --bind "$1/resolv.conf" /etc/resolv.conf
 mount --bind "$1/hosts" /etc/hosts
 umount -l /run/netns
-mount -t tmpfs -o size=4k,mode=755 weft /run/weft
+for hidden in /run/netns /run/weft; do mount -t tmpfs -o size=4k,mode=755 weft "$hidden"; done
 if [ -d "$2" ]; then mount -t tmpfs -o size=4k,mode=700 weft "$2"; fi
 mount -t proc -o hidepid=2 proc /proc 2>/dev/null || :
 uid=$3

@@ -42,9 +42,14 @@ test('so many at once, and a place is given back once', async () => {
   release();
   release();
   const releaseSecond = await second;
-  const third = slots.take();
+  let thirdTaken = false;
+  const third = slots.take().then(() => {
+    thirdTaken = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(thirdTaken, false);
   releaseSecond();
-  (await third)();
+  await third;
 });
 
 test('a directory follows what is published, in order', async () => {

@@ -200,13 +200,22 @@ function published(
   ]);
 }
 
-/** kube-proxy's part, for pods that have no sidecar to do it. */
-async function refreshRules(state: State): Promise<void> {
-  const rules = serviceRules(state.view.services, state.view.slices);
-  for (const { pod, network } of state.pods.values()) {
+/** kube-proxy's part, for pods that have no sidecar to do it. One pod's trouble must not keep old rules in another. */
+async function refreshRules({ pods, view, rules: applied, machine }: State): Promise<void> {
+  const rules = serviceRules(view.services, view.slices);
+  const refresh = async ({ pod, network }: RunningPod): Promise<void> => {
     const own = network();
-    if (pod.template.meshed || own === undefined || state.rules.get(own) === rules) continue;
-    await applyRules(own.path, rules);
-    state.rules.set(own, rules);
-  }
+    if (pod.template.meshed || own === undefined || applied.get(own) === rules) return;
+    try {
+      await applyRules(own.path, rules);
+      applied.set(own, rules);
+    } catch (error) {
+      // A pod that went away meanwhile needs no rules.
+      if (network() !== own) return;
+      const name = `${pod.namespace}/${pod.name}`;
+      machine.log.error('service rules could not be written', { pod: name, reason: reasonOf(error) });
+      setTimeout(machine.changed, 1_000);
+    }
+  };
+  await Promise.all([...pods.values()].map(refresh));
 }

@@ -6,19 +6,21 @@ import type { EndpointSlice } from './endpoints.ts';
 
 /**
  * What kube-proxy does for a pod without a sidecar: a connection to a Service's address goes to one of its ready pods, and is
- * refused at once when there is none. The text replaces the whole table in one transaction.
+ * refused at once when there is none. One transaction: chains stay, so that no packet passes between old rules and new.
  */
 export function serviceRules(services: readonly KubeObject[], slices: readonly EndpointSlice[]): string {
   return [
-    'table ip weft_services',
-    'delete table ip weft_services',
+    'table ip weft_services {',
+    '  chain output { type nat hook output priority -100; policy accept; }',
+    '  chain refuse { type filter hook output priority 0; policy accept; }',
+    '}',
+    'flush chain ip weft_services output',
+    'flush chain ip weft_services refuse',
     'table ip weft_services {',
     '  chain output {',
-    '    type nat hook output priority -100; policy accept;',
     ...services.flatMap((service) => rulesOf(service, slices)),
     '  }',
     '  chain refuse {',
-    '    type filter hook output priority 0; policy accept;',
     `    ip daddr ${podNetwork.services} meta l4proto tcp reject with tcp reset`,
     `    ip daddr ${podNetwork.services} reject`,
     '  }',

@@ -2,11 +2,17 @@ import { writeFile } from 'node:fs/promises';
 import { type PodAddress, podNetwork } from './addresses.ts';
 import { runCommand } from './command.ts';
 
+/**
+ * A bridge without an address of its own takes its ports' lowest, and another when that pod goes: until others had asked for
+ * the new one, their queries for names were lost.
+ */
+const bridgeAddress = '02:77:65:66:74:01';
+
 /** The machine's end of the pod network, inside the mesh's own network namespace. Call once. */
 export async function createPodNetwork(): Promise<void> {
   await ip([
     'link set lo up',
-    `link add ${podNetwork.bridge} type bridge`,
+    `link add ${podNetwork.bridge} address ${bridgeAddress} type bridge`,
     `addr add ${podNetwork.gateway}/16 dev ${podNetwork.bridge}`,
     `link set ${podNetwork.bridge} up`,
     // The first `netns add` prepares /run/netns; two at once would race for it.

@@ -40,7 +40,8 @@ test('a follower gets what was and what comes, and ends', async () => {
       if (text === 'end') stop.abort();
     }
   })();
-  await Promise.resolve();
+  while (seen.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
   output.write('stderr', 'fresh\nend\n');
   await reading;
   assert.deepEqual(seen, ['last', 'fresh', 'end']);

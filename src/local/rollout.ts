@@ -23,8 +23,8 @@ export function planRollout(set: PodSet, standing: readonly StandingPod[]): Roll
 
   let spare = staying.filter((pod) => pod.ready).length - set.replicas;
   const stop: string[] = [];
-  // What does not answer goes first: nobody misses it.
-  for (const pod of [...surplus].sort((a, b) => Number(a.ready) - Number(b.ready))) {
+  for (const pod of surplus) {
+    // What does not answer is missed by nobody.
     if (pod.ready && spare-- <= 0) continue;
     stop.push(pod.name);
   }

@@ -14,7 +14,7 @@ import { type PodProcess, startProcess } from './process.ts';
 const proxyScript = `set -e
 cd "$1"
 umount -l /run/netns
-mount -t tmpfs -o size=4k,mode=755 weft /run/weft
+for hidden in /run/netns /run/weft; do mount -t tmpfs -o size=4k,mode=755 weft "$hidden"; done
 mkdir /run/weft/self
 mount --no-canonicalize --bind . /run/weft/self
 if [ -d "$2" ]; then mount -t tmpfs -o size=4k,mode=700 weft "$2"; fi

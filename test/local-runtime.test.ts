@@ -1,0 +1,302 @@
+/** The local runtime with real namespaces, processes, names and rules; its pods have no sidecars here. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { silentLogger } from '../src/base/log.ts';
+import { runLocal } from '../src/local/local.ts';
+import { directorySource } from '../src/sources/sources.ts';
+import { runInside, runsInside } from './support/namespaces.ts';
+
+type Workload = {
+  readonly pod: string;
+  readonly workload: string;
+  readonly ip: string;
+  readonly ready: boolean;
+  readonly phase: string;
+  readonly restarts: number;
+  readonly pids: { readonly app: number };
+};
+
+if (!runsInside()) {
+  test('the local runtime, in namespaces of its own', () => {
+    const { code, output } = runInside(import.meta.filename);
+    assert.equal(code, 0, output);
+  });
+} else {
+  insideTests();
+}
+
+function insideTests(): void {
+  const end = new AbortController();
+  let directory = '';
+  let done: Promise<void> = Promise.resolve();
+
+  /** Written beside and moved in, as editors do. */
+  const write = async (name: string, text: string): Promise<void> => {
+    await writeFile(join(directory, '.new'), text);
+    await rename(join(directory, '.new'), join(directory, name));
+  };
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'weft-local-'));
+    await promisify(execFile)('chmod', ['755', directory]);
+    await write('web.yaml', deployment('web', { replicas: 2, says: 'one' }) + service('web', 80));
+    await write('client.yaml', deployment('client', { run: 'sleep 1000' }));
+    await write('silent.yaml', deployment('silent', { run: '' }));
+    done = runLocal(
+      {
+        source: directorySource({ directory, serviceCidr: '10.96.0.0/16', log: silentLogger }),
+        directory,
+        stateDirectory: join(directory, '.weft'),
+        extraPath: [],
+        envoy: '',
+        agentSocket: '/run/weft/agent.sock',
+        socket: '/run/weft/runtime.sock',
+        clusterDirectory: '/run/weft/cluster',
+        bootstrap: () => '',
+        issueToken: async () => '',
+        clock: Date.now,
+        random: Math.random,
+        newUid: randomUUID,
+        firstUid: 10_000,
+        log: silentLogger,
+        concurrency: 4,
+      },
+      end.signal,
+    );
+    await eventually(async () => (await ready('web')).length === 2 && (await ready('client')).length === 1);
+  });
+
+  after(async () => {
+    end.abort();
+    await done;
+  });
+
+  test('pods are nobody, and see nothing of the mesh', async () => {
+    const [web] = await ready('web');
+    const status = await readFile(`/proc/${web?.pids.app}/status`, 'utf8');
+    assert.match(status, /^Uid:\s+1000\d\b/m);
+    assert.match(status, /^CapBnd:\s+0+$/m);
+    assert.match(status, /^CapEff:\s+0+$/m);
+    assert.match(status, /^NoNewPrivs:\s+1$/m);
+    const app = web?.pids.app ?? 0;
+    assert.equal(await inPod(app, 'ls /run/weft /run/netns | tr -d "\\n"'), '/run/netns:/run/weft:');
+    assert.equal(await inPod(app, 'ls -d /proc/[0-9]* | wc -l').then((count) => Number(count) < 12), true);
+    await assert.rejects(inPod(app, 'kill -0 1'));
+  });
+
+  test('names and addresses lead to ready pods', async () => {
+    const [client] = await ready('client');
+    const app = client?.pids.app ?? 0;
+    // Each request on a connection of its own: the choice is made for each connection.
+    const many =
+      'for (let n = 0; n < 40; n++) await new Promise((done) => http.get({host: "web", agent: false}, (r) => r.on("data", (d) => console.log(String(d))).on("end", done)))';
+    const said = await inPod(
+      app,
+      `${process.execPath} --input-type=module -e 'import http from "http"; ${many}'`,
+    );
+    const seen = new Set(said.split('\n'));
+    const pods = (await ready('web')).map(({ pod }) => `one ${pod}`);
+    assert.deepEqual([...seen].sort(), pods.sort());
+    assert.equal(
+      await fetchInPod(app, 'http://web.shop.svc.cluster.local/').then((text) => text.slice(0, 3)),
+      'one',
+    );
+    assert.match(await fetchInPod(app, 'http://nowhere/'), /ENOTFOUND/);
+    assert.match(await fetchInPod(app, 'http://10.96.255.1/'), /ECONNREFUSED/);
+  });
+
+  test('what runs is published as a cluster would', async () => {
+    const files = await readdir('/run/weft/cluster');
+    const slice = files.find((name) => name.startsWith('endpointslice_shop_web'));
+    const text = await readFile(join('/run/weft/cluster', slice ?? ''), 'utf8');
+    const ips = (await ready('web')).map(({ ip }) => ip).sort();
+    const { endpoints } = JSON.parse(text) as { endpoints: { addresses: string[]; conditions: object }[] };
+    assert.deepEqual(
+      endpoints.map(({ addresses }) => addresses[0]),
+      ips,
+    );
+    const pods = directorySource({
+      directory: '/run/weft/cluster',
+      serviceCidr: '10.96.0.0/16',
+      log: silentLogger,
+    });
+    for await (const events of pods.events(AbortSignal.timeout(10_000))) {
+      assert.deepEqual(
+        events.filter(({ kind }) => kind === 'problems').flatMap((e) => ('problems' in e ? e.problems : [])),
+        [],
+      );
+      assert.ok(events.filter((e) => e.kind === 'applied' && e.object.kind === 'Pod').length >= 3);
+      break;
+    }
+  });
+
+  test('a Deployment without a command line is a warning', async () => {
+    const { problems } = await ask('/v1/problems');
+    assert.deepEqual(
+      (problems as { code: string; ref: { name: string } }[]).map(({ code, ref }) => [code, ref.name]),
+      [['WEFT-1213', 'silent']],
+    );
+  });
+
+  test('a changed template rolls without a failed request', async () => {
+    const [client] = await ready('client');
+    const old = (await ready('web')).map(({ pod }) => pod);
+    await write('web.yaml', deployment('web', { replicas: 2, says: 'two' }) + service('web', 80));
+    const failed: string[] = [];
+    await eventually(async () => {
+      const said = await fetchInPod(client?.pids.app ?? 0, 'http://web/');
+      if (!/^(one|two) /.test(said)) failed.push(said);
+      const pods = (await workloads()).filter(({ workload }) => workload === 'web');
+      return pods.length === 2 && pods.every(({ pod, ready: isReady }) => isReady && !old.includes(pod));
+    });
+    assert.deepEqual(failed, []);
+    assert.match(await fetchInPod(client?.pids.app ?? 0, 'http://web/'), /^two /);
+    // What an old pod held is free: its namespace, and with that its link.
+    assert.equal((await readdir('/run/netns')).length, 3);
+    const { stdout } = await promisify(execFile)('ip', ['-o', 'link', 'show', 'type', 'veth']);
+    assert.equal(stdout.trim().split('\n').length, 3);
+  });
+
+  test('a crash takes the pod out until it is back, and is told in its log', async () => {
+    const [web] = await ready('web');
+    process.kill(web?.pids.app ?? 0, 'SIGKILL');
+    await eventually(async () =>
+      (await workloads()).some(({ pod, restarts }) => pod === web?.pod && restarts === 1),
+    );
+    const text = await readFile(await sliceFile(), 'utf8');
+    assert.match(text, /"ready":false/);
+    await eventually(async () => (await ready('web')).length === 2);
+    const log = await askText(`/v1/logs?workload=shop/${web?.pod}`);
+    const lines = log
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { text: string });
+    assert.equal(lines[0]?.text, 'listening');
+    assert.match(
+      lines[1]?.text ?? '',
+      /^\[weft\] the app ended \(signal SIGKILL\); started again in 0\.\d s$/,
+    );
+    assert.equal(lines[2]?.text, 'listening');
+  });
+
+  test('what is deleted ends, with its children', async () => {
+    await write('client.yaml', deployment('client', { run: 'sleep 1001 & sleep 1002; echo never' }));
+    await eventually(
+      async () => (await processes()).filter((line) => /^sleep 100[12]/.test(line)).length === 2,
+    );
+    await write('client.yaml', '');
+    await eventually(async () => (await workloads()).every(({ workload }) => workload !== 'client'));
+    assert.deepEqual(
+      (await processes()).filter((line) => line.startsWith('sleep')),
+      [],
+    );
+    assert.equal((await readdir('/run/netns')).length, 2);
+  });
+
+  async function sliceFile(): Promise<string> {
+    const files = await readdir('/run/weft/cluster');
+    return join('/run/weft/cluster', files.find((name) => name.startsWith('endpointslice_shop_web')) ?? '');
+  }
+}
+
+function deployment(name: string, { replicas = 1, says = '', run = serverLine(says) }): string {
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}, namespace: shop}
+spec:
+  replicas: ${replicas}
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata:
+      labels: {app: ${name}}
+      annotations:
+        sidecar.istio.io/inject: "false"
+        ${run === '' ? 'note: nothing to run' : `weft.dev/run: ${JSON.stringify(run)}`}
+    spec:
+      containers:
+        - name: app
+          image: none
+          ${says === '' ? '' : 'ports: [{name: http, containerPort: 8080}]'}
+---
+`;
+}
+
+function serverLine(says: string): string {
+  const program = `require("http").createServer((q, r) => r.end("${says} " + process.env.HOSTNAME)).listen(8080, () => console.log("listening"))`;
+  return `exec ${process.execPath} -e '${program}'`;
+}
+
+function service(name: string, port: number): string {
+  return `apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: shop}
+spec:
+  selector: {app: ${name}}
+  ports: [{name: http, port: ${port}, targetPort: http}]
+---
+`;
+}
+
+/** In the pod's network and mounts, as the pod's user. */
+async function inPod(pid: number, command: string): Promise<string> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const uid = /^Uid:\s+(\d+)/m.exec(status)?.[1] ?? '';
+  const enter = ['-t', String(pid), '-m', '-n', 'setpriv', '--reuid', uid, '--regid', uid, '--clear-groups'];
+  const { stdout } = await promisify(execFile)('nsenter', [...enter, 'sh', '-c', command]);
+  return stdout.trim();
+}
+
+/** The body, or the error's code. */
+async function fetchInPod(pid: number, url: string): Promise<string> {
+  const program = `fetch("${url}").then((r) => r.text(), (e) => e.cause.code).then(console.log)`;
+  return await inPod(pid, `${process.execPath} -e '${program}'`);
+}
+
+async function processes(): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['axo', 'args=']);
+  return stdout.split('\n');
+}
+
+async function ready(workload: string): Promise<Workload[]> {
+  return (await workloads()).filter((one) => one.workload === workload && one.ready);
+}
+
+async function workloads(): Promise<Workload[]> {
+  const answer = await ask('/v1/workloads').catch(() => ({ workloads: [] }));
+  // Our own API, at the version of this test.
+  return answer.workloads as Workload[];
+}
+
+async function ask(path: string): Promise<Record<string, unknown>> {
+  return JSON.parse(await askText(path)) as Record<string, unknown>;
+}
+
+async function askText(path: string): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const sent = request({ socketPath: '/run/weft/runtime.sock', path, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text));
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 400; turn++) {
+    if (await holds()) return;
+    await sleep(50);
+  }
+  assert.fail('it did not come true in time');
+}
