@@ -15,10 +15,10 @@ const serviceCidr = '10.96.0.0/16';
 
 /** `weft internal PART JSON`: the processes that `weft up` starts. Not for people. */
 export async function internal([part = '', json = '{}']: readonly string[], { signal }: Io): Promise<number> {
-  if (part === 'inner') return await runInner(JSON.parse(json), parts, signal);
+  if (part === 'inner') return await runInner(JSON.parse(json), parts, signal).finally(letGo);
   if (part !== 'control-plane' && part !== 'node-agent') return 64;
   const end = AbortSignal.any([signal, parentEnd()]);
-  await parts.run[part](JSON.parse(json), end);
+  await parts.run[part](JSON.parse(json), end).finally(letGo);
   return end.aborted ? 0 : 1;
 }
 
@@ -63,4 +63,9 @@ async function nodeAgent(options: PartOptions, signal: AbortSignal): Promise<voi
 
 function logger(name: PartName): Logger {
   return createLogger((line) => process.stderr.write(line), Date.now, name);
+}
+
+/** Standard input is our parent's word; who still listens to it does not end. */
+function letGo(): void {
+  process.stdin.destroy();
 }

@@ -2,7 +2,6 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Io, UpOptions } from '../cli/cli.ts';
 import { packageRoot } from './paths.ts';
-import { copyDemo } from './stories.ts';
 import { runUp, type UpRequest } from './up.ts';
 import { weftVersion } from './version.ts';
 
@@ -28,7 +27,8 @@ async function fillWithDemo(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   const files = await readdir(directory);
   if (files.some((name) => /\.(ya?ml|json)$/.test(name))) return;
-  await copyDemo(directory, copyFile);
+  const from = join(packageRoot, 'demo/mesh');
+  for (const name of await readdir(from)) await copyFile(join(from, name), join(directory, name));
 }
 
 function demoNext(directory: string, cwd: string): readonly string[] {

@@ -1,21 +1,27 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stories } from '../../demo/stories.ts';
-import type { Story, StoryRequest, StoryResult } from '../cli/cli.ts';
+import { parse } from 'yaml';
 import {
   type Definition,
-  listDefinitions,
-  removeManifest,
-  splitManifests,
-  writeManifest,
-} from '../cli/manifest-files.ts';
-import { refKey } from '../model/object-ref.ts';
+  manifestFiles,
+  type Story,
+  type StoryRequest,
+  type StoryResult,
+} from '../cli/cli.ts';
+import { type ObjectRef, refKey } from '../model/object-ref.ts';
 import { packageRoot } from './paths.ts';
 
 const demo: string = join(packageRoot, 'demo');
 
+/** One entry of `demo/stories/stories.yaml`. */
+type Entry = { readonly name: string; readonly about: string; readonly look: string };
+
+async function readEntries(): Promise<readonly Entry[]> {
+  return parse(await readFile(join(demo, 'stories/stories.yaml'), 'utf8'));
+}
+
 export async function listStories(): Promise<readonly Story[]> {
-  return stories.map(({ name, about }) => ({ name, summary: about }));
+  return (await readEntries()).map(({ name, about }) => ({ name, summary: about }));
 }
 
 /**
@@ -23,45 +29,46 @@ export async function listStories(): Promise<readonly Story[]> {
  * what the demo never had. Files that the user added stay.
  */
 export async function applyStory({ name, action, directory }: StoryRequest): Promise<StoryResult> {
-  const next = stories.find((story) => story.name === name)?.look ?? 'weft status';
+  const story = (await readEntries()).find((entry) => entry.name === name);
+  const done = action === 'reset' ? await reset(name, directory) : await play(name, action, directory);
+  return { ...done, next: story?.look ?? 'weft status' };
+}
+
+type Done = Omit<StoryResult, 'next'>;
+
+async function play(name: string, action: 'break' | 'fix', directory: string): Promise<Done> {
+  const { listDefinitions, writeManifest } = await manifestFiles();
   const here = await listDefinitions(directory);
-  const own = (text: string, definitions: readonly Definition[]) =>
-    splitManifests(text).map((manifest) => ({
-      manifest,
-      old: definitions.find(({ ref }) => refKey(ref) === refKey(manifest.ref)),
-    }));
-  if (action !== 'reset') {
-    const text = await readFile(join(demo, 'stories', name, `${action}.yaml`), 'utf8');
-    const applied: string[] = [];
-    for (const { manifest, old } of own(text, here))
-      applied.push(await writeManifest(directory, manifest, old?.file));
-    return { applied: [...new Set(applied)], removed: [], next };
-  }
-  const planted = [await readStory(name, 'break'), await readStory(name, 'fix')].flatMap(splitManifests);
-  const baseline = await listDefinitions(join(demo, 'mesh'));
   const applied = new Set<string>();
-  const removed = new Set<string>();
-  for (const { ref } of planted) {
-    const old = here.find((definition) => refKey(definition.ref) === refKey(ref));
-    const first = baseline.find((definition) => refKey(definition.ref) === refKey(ref));
-    if (first !== undefined) applied.add(await writeManifest(directory, first, old?.file));
-    else if (old !== undefined && !removed.has(old.file)) {
-      await removeManifest(directory, old);
-      removed.add(old.file);
+  for (const manifest of await readStory(name, action)) {
+    applied.add(await writeManifest(directory, manifest, definitionOf(manifest.ref, here)?.file));
+  }
+  return { applied: [...applied], removed: [] };
+}
+
+async function reset(name: string, directory: string): Promise<Done> {
+  const { listDefinitions, writeManifest, removeManifest } = await manifestFiles();
+  const planted = [...(await readStory(name, 'break')), ...(await readStory(name, 'fix'))];
+  const refs = new Map(planted.map(({ ref }) => [refKey(ref), ref]));
+  const baseline = await listDefinitions(join(demo, 'mesh'));
+  const here = await listDefinitions(directory);
+  const [applied, removed] = [new Set<string>(), new Set<string>()];
+  for (const ref of refs.values()) {
+    const [now, first] = [definitionOf(ref, here), definitionOf(ref, baseline)];
+    if (first !== undefined) applied.add(await writeManifest(directory, first, now?.file));
+    else if (now !== undefined) {
+      await removeManifest(directory, now);
+      removed.add(now.file);
     }
   }
-  return { applied: [...applied], removed: [...removed], next };
+  return { applied: [...applied], removed: [...removed] };
 }
 
-async function readStory(name: string, action: 'break' | 'fix'): Promise<string> {
-  return await readFile(join(demo, 'stories', name, `${action}.yaml`), 'utf8');
+async function readStory(name: string, action: 'break' | 'fix') {
+  const { splitManifests } = await manifestFiles();
+  return splitManifests(await readFile(join(demo, 'stories', name, `${action}.yaml`), 'utf8'));
 }
 
-/** Fills a new directory with the demo's YAML. One that has files already is left as it is. */
-export async function copyDemo(
-  directory: string,
-  copy: (from: string, to: string) => Promise<void>,
-): Promise<void> {
-  const from = join(demo, 'mesh');
-  for (const file of (await readdir(from)).sort()) await copy(join(from, file), join(directory, file));
+function definitionOf(ref: ObjectRef, definitions: readonly Definition[]): Definition | undefined {
+  return definitions.find((definition) => refKey(definition.ref) === refKey(ref));
 }

@@ -22,20 +22,26 @@ export type ReferenceProblem = {
   };
 };
 
-/** A route to an invalid backend names this cluster, which is never defined, so that Envoy answers 500. */
-const invalidBackend = 'weft-invalid-backend';
-
-/** Everything a snapshot names is in it, and each name once. Empty when all is well. Secrets are added later. */
-export function checkReferences(snapshot: Snapshot): readonly ReferenceProblem[] {
+/**
+ * Everything a snapshot names is in it, and each name once. Empty when all is well. Secrets are added later. `exempt`
+ * are names that are never defined, on purpose.
+ */
+export function checkReferences(
+  snapshot: Snapshot,
+  exempt: readonly string[] = [],
+): readonly ReferenceProblem[] {
   const holders = (['cluster', 'listener', 'route'] as const).flatMap((type) => [...snapshot.entries(type)]);
-  return [...holders.flatMap((from) => missing(snapshot, from)), ...duplicates(snapshot)];
+  return [
+    ...holders.flatMap((from) => missing(snapshot, from)).filter(({ name }) => !exempt.includes(name)),
+    ...duplicates(snapshot),
+  ];
 }
 
 function missing(snapshot: Snapshot, from: Resource): ReferenceProblem[] {
   const needed = references(from);
   return (['cluster', 'endpoint', 'route'] as const).flatMap((type) =>
     needed[type]
-      .filter((name) => name !== invalidBackend && snapshot.get(type, name) === undefined)
+      .filter((name) => snapshot.get(type, name) === undefined)
       .map((name) => ({ kind: 'missing' as const, type, name, from })),
   );
 }

@@ -192,14 +192,18 @@ test('what is named and missing, and what is there twice, is reported', () => {
     envoyResource(routes('r', ['a', 'weft-invalid-backend'])),
     envoyResource(httpListener('l', 'r')),
   ];
-  assert.deepEqual(checkReferences(encoder.encode([good])), []);
+  assert.deepEqual(checkReferences(encoder.encode([good]), ['weft-invalid-backend']), []);
+  assert.deepEqual(
+    checkReferences(encoder.encode([good])).map(({ name }) => name),
+    ['weft-invalid-backend'],
+  );
   const bad = [
     envoyResource(cluster('a', { altStatName: 'second' })),
     envoyResource(cluster('b')),
     envoyResource(tcpListener('t', 'nowhere')),
     envoyResource(httpListener('h', 'no-route')),
   ];
-  const found = checkReferences(encoder.encode([good, bad]));
+  const found = checkReferences(encoder.encode([good, bad]), ['weft-invalid-backend']);
   assert.deepEqual(
     found.map(({ kind, type, name, from }) => `${kind} ${type} ${name} by ${from.type} ${from.name}`).sort(),
     [

@@ -16,6 +16,8 @@ import { createOutbound, type Outbound } from './outbound.ts';
 import { readyListener } from './ready-listener.ts';
 import { selfOf } from './stats-tags.ts';
 
+export { undefinedCluster } from './names.ts';
+
 export type Translation = {
   readonly lists: readonly ResourceList[];
   readonly problems: readonly Problem[];
