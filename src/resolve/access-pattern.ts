@@ -3,6 +3,8 @@ import type { Report } from './problems.ts';
 
 /** The entry as the model has it; `fault` says why it cannot be one, `remark` that it says more than it means. */
 export type ReadEntry = { readonly value: string; readonly remark?: string } | { readonly fault: string };
+export const failsClosed = 'fails closed: in a DENY it matches everything, in an ALLOW nothing';
+
 export type Read = (entry: string) => ReadEntry;
 
 /** Every entry, or `undefined` when one is not understood. */
@@ -18,7 +20,7 @@ export function readAll(
     if ('fault' in result) {
       report.error('WEFT-1212', {
         field: `${field}[${i}]`,
-        message: `${shown} ${result.fault}; the rule fails closed: in a DENY it matches everything, in an ALLOW nothing`,
+        message: `${shown} ${result.fault}; the rule ${failsClosed}`,
         fix: 'correct the entry; patterns are exact, prefix*, *suffix or *',
       });
       continue;

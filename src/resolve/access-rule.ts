@@ -12,6 +12,7 @@ import type {
   AuthorizationSource,
 } from '../sources/specs-istio.ts';
 import * as pattern from './access-pattern.ts';
+import { failsClosed } from './access-pattern.ts';
 import type { Report } from './problems.ts';
 
 /** Matches everything. */
@@ -21,7 +22,7 @@ export type Reading = { readonly report: Report; readonly field: string; readonl
 
 /** The rule, or `undefined` when any part of it is not understood: half a rule is another rule. */
 export function readAccessRule(rule: AuthorizationRule, reading: Reading): AccessRule | undefined {
-  const { field } = reading;
+  const { field, report } = reading;
   const from = (rule.from ?? []).map(({ source = {} }, i) =>
     readSource(source, { ...reading, field: `${field}.from[${i}].source` }),
   );
@@ -31,8 +32,29 @@ export function readAccessRule(rule: AuthorizationRule, reading: Reading): Acces
   const when = (rule.when ?? []).map((condition, i) =>
     readCondition(condition, { ...reading, field: `${field}.when[${i}]` }),
   );
-  if (!allRead(from) || !allRead(to) || !allRead(when)) return undefined;
+  const said = [checkSaid(rule.from, `${field}.from`, report), checkSaid(rule.to, `${field}.to`, report)];
+  if (said.includes(false) || !allRead(from) || !allRead(to) || !allRead(when)) return undefined;
   return { from, to, when };
+}
+
+/** An empty list or source would match everybody, which is said by leaving it out. */
+function checkSaid(list: readonly object[] | undefined, field: string, report: Report): boolean {
+  const empty = list && (list.length === 0 || list.some(saysNothing));
+  if (empty) reportEmpty(report, field);
+  return !empty;
+}
+
+/** No values at any depth. */
+function saysNothing(part: unknown): boolean {
+  return typeof part === 'object' && part !== null && Object.values(part).every(saysNothing);
+}
+
+function reportEmpty(report: Report, field: string): void {
+  report.error('WEFT-1212', {
+    field,
+    message: `it says nothing; the rule ${failsClosed}`,
+    fix: 'name at least one value, or leave the field out to mean everybody',
+  });
 }
 
 function allRead<T>(parts: readonly (T | undefined)[]): parts is readonly T[] {
@@ -123,6 +145,10 @@ function readCondition(condition: AuthorizationCondition, reading: Reading): Acc
     reportUnsupported(report, `${field}.key`, condition.key);
     return undefined;
   }
+  if (!condition.values?.length && !condition.notValues?.length) {
+    reportEmpty(report, field);
+    return undefined;
+  }
   const { key, read } = found;
   const values = pattern.readAll(condition.values ?? [], read, { report, field: `${field}.values` });
   const notValues = pattern.readAll(condition.notValues ?? [], read, { report, field: `${field}.notValues` });
@@ -132,7 +158,7 @@ function readCondition(condition: AuthorizationCondition, reading: Reading): Acc
 function reportUnsupported(report: Report, field: string, name: string): void {
   report.error('WEFT-1101', {
     field,
-    message: `\`${name}\` is not supported yet; the rule fails closed: in a DENY it matches everything, in an ALLOW nothing`,
+    message: `\`${name}\` is not supported yet; the rule ${failsClosed}`,
     fix: 'remove the condition, or write the rule with principals, namespaces, serviceAccounts, ipBlocks and request.headers[…]',
   });
 }

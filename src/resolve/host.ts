@@ -6,7 +6,7 @@ export function serviceHost(namespace: string, name: string, clusterDomain: stri
 /** Istio's short-name rule: only a name without any dot is completed, with the namespace of the rule that says it. */
 export function expandHost(host: string, namespace: string, clusterDomain: string): string {
   const short = !host.includes('.') && !host.includes(':') && host !== '*';
-  return short ? serviceHost(namespace, host, clusterDomain) : host.toLowerCase();
+  return (short ? serviceHost(namespace, host, clusterDomain) : host).toLowerCase();
 }
 
 /** `*` is all; `*.foo` is any name that ends in `.foo`, at any depth, but not `foo`. */

@@ -19,6 +19,7 @@ export type LayeredPolicy = {
 
 const noPolicy: TrafficPolicy = {};
 const uint32 = 2 ** 32 - 1;
+const int32 = 2 ** 31 - 1;
 const year = 365 * 24 * 3_600_000;
 
 /**
@@ -98,8 +99,8 @@ function readPool(
   const at = { tcp: `${field}.tcp`, http: `${field}.http` };
   const time = (text: string | undefined, place: string): number | undefined =>
     readDuration(text, { report, field: place, max: year, zero: true });
-  const count = (value: number | undefined, place: string): number | undefined =>
-    readInteger(value, { report, field: place, min: 0, max: uint32 });
+  const count = (value: number | undefined, place: string, max = uint32): number | undefined =>
+    readInteger(value, { report, field: place, min: 0, max });
   if (http.useClientProtocol)
     report.warning('WEFT-1101', unsupported(`${at.http}.useClientProtocol`, { why: 'the port says which' }));
   if (http.http2KeepAlive)
@@ -122,7 +123,7 @@ function readPool(
     maxRequests: count(http.http2MaxRequests, `${at.http}.http2MaxRequests`),
     maxRequestsPerConnection: count(http.maxRequestsPerConnection, `${at.http}.maxRequestsPerConnection`),
     maxRetries: count(http.maxRetries, `${at.http}.maxRetries`),
-    maxConcurrentStreams: count(http.maxConcurrentStreams, `${at.http}.maxConcurrentStreams`),
+    maxConcurrentStreams: count(http.maxConcurrentStreams, `${at.http}.maxConcurrentStreams`, int32),
     tcpKeepalive: keepalive && positive(keepalive),
     upgradeToHttp2: upgrade,
   });

@@ -1,5 +1,6 @@
 import type { MeshSettings } from '../model/mesh.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
+import type { ProblemCode } from '../model/problem.ts';
 import { defaultRetry, noHeaders, type Redirect, type Rewrite } from '../model/traffic.ts';
 import type {
   HTTPRedirect,
@@ -11,7 +12,7 @@ import type {
 import { readDuration } from './duration.ts';
 import { type ReadHeaders, readHeaders } from './header.ts';
 import { expandHost } from './host.ts';
-import { type Report, unsupported } from './problems.ts';
+import { type Finding, type Report, unsupported } from './problems.ts';
 import { type ActionDraft, type BackendDraft, type RuleDraft, refuse } from './rule.ts';
 import type { ReadMatch } from './virtual-service-match.ts';
 import { readRetries } from './virtual-service-retry.ts';
@@ -58,8 +59,8 @@ function readAction(route: IstioHTTPRoute, field: string, reading: Reading): Act
   if (route.redirect) return readRedirect(route.redirect, `${field}.redirect`, reading.report);
   if (route.directResponse)
     return readDirect(route.directResponse, `${field}.directResponse`, reading.report);
-  const { backends, weightless } = readDestinations(route.route ?? [], `${field}.route`, reading);
-  return weightless ? refuse('WEFT-1205') : { kind: 'forward', backends };
+  const { backends, refused } = readDestinations(route.route ?? [], `${field}.route`, reading);
+  return refused ? refuse(refused) : { kind: 'forward', backends };
 }
 
 type Weighted = {
@@ -68,25 +69,38 @@ type Weighted = {
   readonly headers?: IstioHeaders;
 };
 
+export type ReadDestinations = { readonly backends: readonly BackendDraft[]; readonly refused?: ProblemCode };
+
 /** One destination takes everything, whatever its weight; of several those of weight 0 get nothing. */
 export function readDestinations(
   route: readonly Weighted[],
   field: string,
   reading: Reading,
-): { readonly backends: readonly BackendDraft[]; readonly weightless: boolean } {
+): ReadDestinations {
   const weigh = ({ weight = 0 }: Weighted): number => (route.length === 1 ? 1 : weight);
+  const odd = route.findIndex((entry) => weigh(entry) < 0 || weigh(entry) > maxWeight);
+  if (odd >= 0) {
+    const message = `a weight is from 0 to ${maxWeight}; requests are answered with 500`;
+    const fix = 'use small numbers: only their proportion counts';
+    return refuseAll('WEFT-1209', { field: `${field}[${odd}].weight`, message, fix }, reading.report);
+  }
   const backends = route.map((entry, i) =>
     readBackend({ ...entry, weight: weigh(entry) }, `${field}[${i}].destination`, reading),
   );
   const weighted = backends.filter(({ weight }) => weight > 0);
-  if (weighted.length > 0) return { backends: weighted, weightless: false };
-  const message = route.length === 0 ? 'there is no destination' : 'the weights of all destinations are 0';
-  reading.report.error('WEFT-1205', {
-    field,
-    message: `${message}, so none can be chosen; requests are answered with 500`,
-    fix: 'give at least one destination a weight above 0',
-  });
-  return { backends: [{ kind: 'invalid', weight: 1, message }], weightless: true };
+  if (weighted.length > 0) return { backends: weighted };
+  const what = route.length === 0 ? 'there is no destination' : 'the weights of all destinations are 0';
+  const message = `${what}, so none can be chosen; requests are answered with 500`;
+  const fix = 'give at least one destination a weight above 0';
+  return refuseAll('WEFT-1205', { field, message, fix }, reading.report);
+}
+
+/** As in Gateway API; Envoy adds weights up in 32 bits. */
+const maxWeight = 1_000_000;
+
+function refuseAll(refused: ProblemCode, finding: Finding, report: Report): ReadDestinations {
+  report.error(refused, finding);
+  return { backends: [{ kind: 'invalid', weight: 1, message: finding.message }], refused };
 }
 
 function readBackend(
