@@ -26,6 +26,8 @@ export type ScrapeOptions = {
 };
 
 const period = 5_000;
+/** A mesh that has just come up is looked at. */
+const early = { period: 1_000, scrapes: 20 } as const;
 /** Every scrape of the last minute is kept, and of the time before one each half minute. */
 const recent = 65_000;
 const sparse = 30_000;
@@ -75,9 +77,9 @@ export function startScrapes(options: ScrapeOptions, signal: AbortSignal): Scrap
 }
 
 async function repeat(signal: AbortSignal, act: () => Promise<unknown>): Promise<void> {
-  while (!signal.aborted) {
+  for (let turn = 0; !signal.aborted; turn++) {
     await act();
-    await sleep(period, signal);
+    await sleep(turn < early.scrapes ? early.period : period, signal);
   }
 }
 

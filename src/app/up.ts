@@ -291,12 +291,14 @@ async function showStart(run: Run, { sockets }: Company, { state, signal }: Show
 /** After this many milliseconds the screen comes, whatever is not ready. */
 const slow = 30_000;
 
-/** Some pods call others by themselves, some never do: a moment is waited for the first calls. */
+/** Some pods call others by themselves, some never do: a moment is waited for the first calls, until no new edge shows. */
 async function firstTraffic(sockets: string, signal: AbortSignal): ReturnType<typeof readTraffic> {
   let traffic = await readTraffic(sockets, '10s');
-  for (let turn = 0; turn < 8 && traffic.successRate === undefined && !signal.aborted; turn++) {
-    await sleep(250, signal);
+  for (let turn = 0; turn < 3 && !signal.aborted; turn++) {
+    await sleep(1_100, signal);
+    const edges = traffic.edges.total;
     traffic = await readTraffic(sockets, '10s');
+    if (edges > 0 && traffic.edges.total === edges) break;
   }
   return traffic;
 }
