@@ -21,26 +21,19 @@ export function answer(draft: StreamDraft, request: DeltaRequest, facts: Fact[])
     state.inFlightSince = undefined;
   }
   stopAwaiting(draft, type, letter, error !== undefined);
+  const resources = letter.resources.filter(({ name }) => !letter.replaced.has(name));
   // Removing what is there or not there cannot fail, so a NACK is about the resources.
   for (const name of letter.removed) {
     if (!letter.replaced.has(name)) facts.push({ kind: 'removed', type, name, version: '' });
   }
-  const acknowledge = (resource: Resource): void => {
-    if (!letter.replaced.has(resource.name)) facts.push({ kind: 'acked', type, ...nameAndVersion(resource) });
-  };
-
-  if (error === undefined) {
-    letter.resources.forEach(acknowledge);
-  } else if (error.byName.size > 0) {
-    for (const resource of letter.resources) {
-      const message = error.byName.get(resource.name);
-      if (message !== undefined) reject(draft, resource, message, facts);
-      else acknowledge(resource);
-    }
-  } else if (letter.resources.length === 1) {
-    for (const resource of letter.resources) reject(draft, resource, error.message, facts);
-  } else {
-    suspect(draft, letter.resources, error.message, facts);
+  if (error !== undefined && error.byName.size === 0 && letter.resources.length > 1) {
+    suspect(draft, type, resources);
+    return;
+  }
+  for (const resource of resources) {
+    const message = error && (error.byName.size > 0 ? error.byName.get(resource.name) : error.message);
+    if (message === undefined) facts.push({ kind: 'acked', type, ...nameAndVersion(resource) });
+    else reject(draft, resource, message, facts);
   }
 }
 
@@ -63,16 +56,9 @@ function reject(draft: StreamDraft, resource: Resource, message: string, facts: 
  * 2. Some of the good ones it has applied all the same, some not.
  * 3. Therefore all of them are sent again in two halves, and halves of these, until the bad ones stand alone.
  */
-function suspect(draft: StreamDraft, resources: readonly Resource[], message: string, facts: Fact[]): void {
-  const [first] = resources;
-  if (first === undefined) return;
-  const state = draft.types[first.type];
-  const names: string[] = [];
-  for (const resource of resources) {
-    // An earlier letter's answer has told already which one is bad.
-    if (state.rejected.get(resource.name) === resource.version) reject(draft, resource, message, facts);
-    else if (isSubscribed(state, resource.name)) names.push(resource.name);
-  }
+function suspect(draft: StreamDraft, type: ResourceType, resources: readonly Resource[]): void {
+  const state = draft.types[type];
+  const names = resources.map(({ name }) => name).filter((name) => isSubscribed(state, name));
   for (const name of names) state.behind.set(name, unknown);
   const middle = Math.ceil(names.length / 2);
   const halves = [names.slice(0, middle), names.slice(middle)].filter((half) => half.length > 0);

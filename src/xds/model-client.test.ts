@@ -114,7 +114,7 @@ export function createModel(options: ModelOptions): Model {
   let wildcard = recordOf(() => false);
   let asked = recordOf(() => false);
   let unanswered = recordOf(() => new Set<string>());
-  let toClient: Outgoing[] = [];
+  let toClient: { readonly sent: Outgoing; readonly wanted: Snapshot | undefined }[] = [];
   let toServer: DeltaRequest[] = [];
   let unread = recordOf(() => 0);
   let stream: StreamState = openStream({ order: options.order });
@@ -131,7 +131,7 @@ export function createModel(options: ModelOptions): Model {
     for (const sent of result.send) {
       unread[sent.type] += 1;
       if (options.order === 'acked') assert(unread[sent.type] <= 1, `two ${sent.type} responses in flight`);
-      toClient.push(sent);
+      toClient.push({ sent, wanted: stream.snapshot });
     }
   }
 
@@ -172,7 +172,7 @@ export function createModel(options: ModelOptions): Model {
     }
   }
 
-  function accept(response: Outgoing): void {
+  function accept(response: Outgoing, wanted: Snapshot | undefined): void {
     const { type, nonce, removed } = response;
     // What it has unsubscribed from since is of no interest to it.
     const resources = response.resources.filter(({ name }) => wildcard[type] || explicit[type].has(name));
@@ -181,7 +181,7 @@ export function createModel(options: ModelOptions): Model {
     const bad = resources.filter(options.refuses);
     const good = resources.filter((one) => !bad.includes(one));
     if (bad.length === 0 || options.refusal !== 'whole') {
-      for (const resource of good) apply(resource, bad.length === 0 || options.refusal === 'by name');
+      for (const resource of good) apply(resource, bad.length === 0 || options.refusal === 'by name', wanted);
     }
     const byName = new Map(options.refusal === 'by name' ? bad.map(({ name }) => [name, `bad ${name}`]) : []);
     toServer.push({
@@ -195,26 +195,25 @@ export function createModel(options: ModelOptions): Model {
     follow();
   }
 
-  function apply(resource: Resource, counted: boolean): void {
+  function apply(resource: Resource, counted: boolean, wanted: Snapshot | undefined): void {
     if (options.order === 'acked' && options.asks === 'envoy' && resource.type !== 'endpoint') {
-      for (const name of references(resource).cluster) assertWarm(name, resource);
+      for (const name of references(resource).cluster) assertWarm(name, resource, wanted);
     }
     held[resource.type].set(resource.name, { resource, counted });
   }
 
   /** The promise: a cluster is there, with endpoints, before anything names it. Unless this client refused it. */
-  function assertWarm(name: string, by: Resource): void {
+  function assertWarm(name: string, by: Resource, wanted: Snapshot | undefined): void {
     for (const type of ['cluster', 'endpoint'] as const) {
-      const wanted = stream.snapshot?.get(type, name);
-      // Between its sending and its arrival the snapshot may have dropped what the resource names.
-      if (wanted === undefined || options.refuses(wanted)) return;
+      const needed = wanted?.get(type, name);
+      if (needed === undefined || options.refuses(needed)) return;
       assert(held[type].has(name), `${by.type} ${by.name} names ${name} before its ${type} is there`);
     }
   }
 
   function drop(type: ResourceType, name: string): void {
     unanswered[type].delete(name);
-    held[type].delete(name);
+    if (!held[type].delete(name)) return;
     if (options.order !== 'acked' || type !== 'cluster') return;
     for (const { resource } of [...held.route.values(), ...held.listener.values()]) {
       assert(
@@ -273,7 +272,7 @@ export function createModel(options: ModelOptions): Model {
     },
     clientReads(): boolean {
       const next = toClient.shift();
-      if (next !== undefined) accept(next);
+      if (next !== undefined) accept(next.sent, next.wanted);
       return next !== undefined;
     },
     serverReads(): boolean {

@@ -2,6 +2,8 @@ import { type Resource, type ResourceType, resourceTypes } from '../snapshot/res
 import { references } from '../snapshot/snapshot.ts';
 import {
   type Fact,
+  type Has,
+  isSubscribed,
   type Letter,
   type Outgoing,
   type StreamDraft,
@@ -41,7 +43,7 @@ function planAcked(planning: Planning): void {
   for (const type of ['secret', 'cluster', 'endpoint'] as const) add(planning, type);
 
   // A route to a cluster that is not there, or not warm, is a 503.
-  if (!isBusy(draft, 'cluster') && draft.awaited.size === 0) {
+  if (!isBusy(draft, 'cluster') && !isWarming(draft)) {
     add(planning, 'listener');
     add(planning, 'route');
   }
@@ -62,6 +64,17 @@ function planAcked(planning: Planning): void {
 function isBusy(draft: StreamDraft, type: ResourceType): boolean {
   const state = draft.types[type];
   return state.inFlight !== undefined || pending(draft, type).length > 0;
+}
+
+/** Whether the client may have a cluster without its endpoints. Those that it has an older version of do not count. */
+function isWarming(draft: StreamDraft): boolean {
+  if (draft.awaited.size > 0) return true;
+  const { behind } = draft.types.endpoint;
+  return pending(draft, 'endpoint').some(({ name }) => mayLack(behind.get(name)));
+}
+
+function mayLack(has: Has | undefined): boolean {
+  return has === null || has === unknown;
 }
 
 /** What the client lacks and has not refused. */
@@ -159,7 +172,7 @@ function write({ draft, out, facts }: Planning, content: Content): void {
   const state = draft.types[type];
   draft.lastNonce += 1;
   const nonce = String(draft.lastNonce);
-  if (type === 'cluster' && draft.order === 'acked') for (const one of resources) expectEndpoints(draft, one);
+  if (draft.order === 'acked') for (const resource of resources) expectEndpoints(draft, resource);
   for (const { name, version } of resources) {
     state.behind.delete(name);
     facts.push({ kind: 'sent', type, name, version });
@@ -167,7 +180,7 @@ function write({ draft, out, facts }: Planning, content: Content): void {
   for (const name of removed) state.behind.delete(name);
   for (const name of missing) state.missing.delete(name);
   state.owesAnswer = false;
-  supersede(state, [...resources.map(({ name }) => name), ...removed]);
+  supersede(state, new Set([...resources.map(({ name }) => name), ...removed]));
   remember(state, nonce, { resources, removed, missing, replaced: new Set() });
   if (draft.order === 'acked') {
     state.inFlight = nonce;
@@ -177,9 +190,14 @@ function write({ draft, out, facts }: Planning, content: Content): void {
 }
 
 /** A late answer to an older letter says nothing of what this one has replaced. */
-function supersede(state: TypeState, names: readonly string[]): void {
+function supersede(state: TypeState, names: ReadonlySet<string>): void {
   for (const [nonce, letter] of state.outstanding) {
-    state.outstanding.set(nonce, { ...letter, replaced: new Set([...letter.replaced, ...names]) });
+    const own = [...letter.resources.map(({ name }) => name), ...letter.removed];
+    const newer = own.filter((name) => names.has(name));
+    if (newer.length === 0) continue;
+    const replaced = new Set([...letter.replaced, ...newer]);
+    if (replaced.size === own.length) state.outstanding.delete(nonce);
+    else state.outstanding.set(nonce, { ...letter, replaced });
   }
 }
 
@@ -196,13 +214,15 @@ function remember(state: TypeState, nonce: string, letter: Letter): void {
  * 2. When it has asked for them before, it does not ask again, but waits for a timeout, and with it all clusters.
  * 3. Therefore they are sent again with every cluster, and what names a new cluster waits for them.
  */
-function expectEndpoints(draft: StreamDraft, cluster: Resource): void {
-  const has = draft.types.cluster.behind.get(cluster.name);
+function expectEndpoints(draft: StreamDraft, resource: Resource): void {
+  const { type, name } = resource;
+  const isNew = mayLack(draft.types[type].behind.get(name));
+  if (type === 'endpoint' && isNew) draft.awaited.add(name);
+  if (type !== 'cluster') return;
   const { endpoint } = draft.types;
-  for (const name of references(cluster).endpoint) {
-    if (draft.snapshot?.get('endpoint', name) === undefined) continue;
-    const subscribed = endpoint.wildcard || endpoint.explicit.has(name);
-    if (subscribed && !endpoint.behind.has(name)) endpoint.behind.set(name, unknown);
-    if (has === null || has === unknown) draft.awaited.add(name);
+  for (const needed of references(resource).endpoint) {
+    if (draft.snapshot?.get('endpoint', needed) === undefined) continue;
+    if (isSubscribed(endpoint, needed) && !endpoint.behind.has(needed)) endpoint.behind.set(needed, unknown);
+    if (isNew) draft.awaited.add(needed);
   }
 }

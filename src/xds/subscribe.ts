@@ -76,8 +76,6 @@ function subscribeToName({ draft, type, state, initial, facts }: Ask, name: stri
     return;
   }
   const has = initial.get(name) ?? (again ? unknown : null);
-  // Who asks for endpoints it does not have is warming a cluster.
-  if (has === null && type === 'endpoint' && draft.order === 'acked') draft.awaited.add(name);
   if (has !== version) state.behind.set(name, has);
   else facts.push({ kind: 'acked', type, name, version });
 }
