@@ -5,8 +5,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { createServer, type ServerHttp2Session } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { DeltaDiscoveryResponseSchema } from '../../gen/envoy/service/discovery/v3/discovery_pb.ts';
 import { bootstrap, runAgent } from '../../src/agent/agent.ts';
 import { createLatest } from '../../src/base/latest.ts';
 import { createLogger, silentLogger } from '../../src/base/log.ts';
@@ -16,12 +20,14 @@ import {
   createTokenIssuer,
   loadOrCreateAuthority,
   type PodIdentity,
+  type SignedChain,
   type TokenIssuer,
   verifyToken,
 } from '../../src/identity/identity.ts';
 import { workloadKey } from '../../src/model/names.ts';
+import { typeUrls } from '../../src/snapshot/resource.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
-import { type AdsServer, type Fact, type Order, serveAds } from '../../src/xds/xds.ts';
+import { type AdsServer, type Fact, serveAds } from '../../src/xds/xds.ts';
 import { findEnvoy } from './envoy.ts';
 import { connectNamespaces, type Namespace, startNamespace } from './namespace.ts';
 
@@ -53,7 +59,9 @@ export type TestMesh = AsyncDisposable & {
   readonly wanted: ReturnType<typeof createLatest<Snapshot>>;
   readonly facts: readonly Fact[];
   readonly log: () => string;
-  readonly startControlPlane: (order?: Order) => Promise<Running>;
+  readonly startControlPlane: () => Promise<Running>;
+  /** One that signs, says that there are no clusters, and never says another word. */
+  readonly startHalfControlPlane: () => Promise<Running>;
   readonly startAgent: () => Promise<Running>;
   readonly startEnvoy: () => void;
   readonly killEnvoy: () => Promise<void>;
@@ -93,6 +101,16 @@ export async function startMesh(): Promise<TestMesh> {
   const ask: TestMesh['ask'] = (method, path, text) => askAgent(socket, { method, path, text });
   const envoy = createSidecar(pay, directory);
   const running = new Set<() => Promise<void>>();
+  const plane = { root, wanted, facts, authority, issuer };
+  const endable = (server: AsyncDisposable): Running => {
+    let ended: Promise<void> | undefined;
+    const stop = async (): Promise<void> => {
+      ended ??= Promise.resolve(server[Symbol.asyncDispose]());
+      await ended;
+    };
+    running.add(stop);
+    return { stop };
+  };
   return {
     root,
     directory,
@@ -102,16 +120,8 @@ export async function startMesh(): Promise<TestMesh> {
     wanted,
     facts,
     log: () => lines.join(''),
-    startControlPlane: async (order = 'written') => {
-      const server = await serveControlPlane({ root, order, wanted, facts, authority, issuer });
-      let ended: Promise<void> | undefined;
-      const stop = async (): Promise<void> => {
-        ended ??= Promise.resolve(server[Symbol.asyncDispose]());
-        await ended;
-      };
-      running.add(stop);
-      return { stop };
-    },
+    startControlPlane: async () => endable(await serveControlPlane(plane)),
+    startHalfControlPlane: async () => endable(await serveHalf(plane)),
     startAgent: async () => {
       const stopping = new AbortController();
       const paths = {
@@ -153,7 +163,6 @@ export async function startMesh(): Promise<TestMesh> {
 }
 
 type ControlPlane = {
-  readonly order: Order;
   readonly root: string;
   readonly wanted: TestMesh['wanted'];
   readonly facts: Fact[];
@@ -161,33 +170,58 @@ type ControlPlane = {
   readonly issuer: TokenIssuer;
 };
 
-async function serveControlPlane({
-  root,
-  order,
-  wanted,
-  facts,
-  authority,
-  issuer,
-}: ControlPlane): Promise<AdsServer> {
+async function serveControlPlane(plane: ControlPlane): Promise<AdsServer> {
+  const { root, wanted, facts } = plane;
   return await serveAds({
     listen: { path: join(root, 'control-plane.sock') },
-    order,
+    order: 'written',
     open: (_, signal) => wanted.follow(signal),
     onFacts: (_, heard) => facts.push(...heard),
     log: silentLogger,
-    methods: {
-      '/weft.agent.v1.NodeAgent/SignCertificate': async (asked) => {
-        // The agent's own message: what is wrong in it makes the call fail.
-        const { csr, token } = asked as { csr: string; token: string };
-        const now = Date.now();
-        return await authority.sign({
-          csr,
-          token: await verifyToken({ token, keys: issuer.keys, now }),
-          now,
-        });
-      },
-    },
+    methods: { [signMethod]: async (asked) => await sign(plane, asked) },
   });
+}
+
+const signMethod = '/weft.agent.v1.NodeAgent/SignCertificate';
+
+async function sign({ authority, issuer }: ControlPlane, asked: unknown): Promise<SignedChain> {
+  // The agent's own message: what is wrong in it makes the call fail.
+  const { csr, token } = asked as { csr: string; token: string };
+  const now = Date.now();
+  return await authority.sign({ csr, token: await verifyToken({ token, keys: issuer.keys, now }), now });
+}
+
+async function serveHalf(plane: ControlPlane): Promise<AsyncDisposable> {
+  const sessions = new Set<ServerHttp2Session>();
+  const server = createServer().on('session', (session) => sessions.add(session));
+  const clusters = create(DeltaDiscoveryResponseSchema, { typeUrl: typeUrls.cluster, nonce: '1' });
+  server.on('stream', (http, headers) => {
+    http.on('error', () => {});
+    http.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    http.on('wantTrailers', () => http.sendTrailers({ 'grpc-status': '0' }));
+    if (headers[':path'] !== signMethod) {
+      http.write(framed(toBinary(DeltaDiscoveryResponseSchema, clusters)));
+      return;
+    }
+    void buffer(http)
+      .then(async (body) => await sign(plane, JSON.parse(body.subarray(5).toString())))
+      .then((signed) => http.end(framed(Buffer.from(JSON.stringify(signed)))));
+  });
+  const path = join(plane.root, 'control-plane.sock');
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return {
+    [Symbol.asyncDispose]: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const session of sessions) session.destroy();
+      await closed;
+    },
+  };
+}
+
+function framed(message: Uint8Array): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
 }
 
 function createSidecar(pay: Namespace, directory: string) {
