@@ -41,9 +41,16 @@ export function readFamilies(text: string, target: Target): Family[] {
     if (!family.name.startsWith(ours) || /(?:^|,)(?:namespace|pod)="/.test(labels)) continue;
     const suffix = name.slice(prefix.length + family.name.length);
     if (!isSuffix(suffix, family.type)) continue;
-    family.lines.push(`${family.name}${suffix}{${own}${labels && `,${labels}`}} ${value}`);
+    family.lines.push(`${family.name}${suffix}{${own}${labels && `,${withUnknowns(labels)}`}} ${value}`);
   }
   return families.filter(({ lines }) => lines.length > 0);
+}
+
+/** Envoy says `-` for what it does not know, and Istio's dashboards `unknown`. Of flags, `-` says that there are none. */
+function withUnknowns(labels: string): string {
+  return labels.replace(/([a-zA-Z_][a-zA-Z0-9_]*)="-"/g, (label, name: string) =>
+    name === 'response_flags' ? label : `${name}="unknown"`,
+  );
 }
 
 function isSuffix(suffix: string, type: string): boolean {

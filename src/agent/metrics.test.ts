@@ -196,3 +196,12 @@ test('quantiles stay in their bucket and grow with q', () => {
   );
   assert.equal(quantile(0.5, new Map()), null);
 });
+
+test('what Envoy does not know is unknown, as dashboards ask for it', () => {
+  const text =
+    '# TYPE envoy_istio_requests_total counter\n' +
+    'envoy_istio_requests_total{source_app="-",response_flags="-",destination_app="a-b"} 3\n';
+  assert.deepEqual(readFamilies(text, { namespace: 'campus', pod: 'web-0' })[0]?.lines, [
+    'istio_requests_total{namespace="campus",pod="web-0",source_app="unknown",response_flags="-",destination_app="a-b"} 3',
+  ]);
+});
