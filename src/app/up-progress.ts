@@ -74,7 +74,8 @@ async function askJson(socketPath: string, path: string): Promise<unknown> {
       response.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk;
       });
-      response.on('error', () => resolve(undefined));
+      // Comes after `end` as well, and then changes nothing.
+      response.on('error', () => resolve(undefined)).on('close', () => resolve(undefined));
       response.on('end', () => {
         try {
           resolve(response.statusCode === 200 ? JSON.parse(text) : undefined);
