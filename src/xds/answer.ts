@@ -65,13 +65,14 @@ function suspect(draft: StreamDraft, type: ResourceType, resources: readonly Res
   state.suspects = [...halves, ...state.suspects];
 }
 
-/** Endpoints that have been answered, or whose cluster was refused, hold nothing back any more. */
+/**
+ * Endpoints that have been answered, or whose cluster was refused, hold nothing back any more. Those that are to be
+ * sent again do so as `plan` sees them.
+ */
 function stopAwaiting(draft: StreamDraft, type: ResourceType, letter: Letter, refused: boolean): void {
-  // Refused together with others, it comes again.
-  const again = refused && letter.resources.length > 1;
   if (type === 'endpoint') {
-    const settled = again ? [] : letter.resources.map(({ name }) => name);
-    for (const name of [...settled, ...letter.removed, ...letter.missing]) draft.awaited.delete(name);
+    for (const { name } of letter.resources) draft.awaited.delete(name);
+    for (const name of [...letter.removed, ...letter.missing]) draft.awaited.delete(name);
   } else if (type === 'cluster' && refused) {
     for (const cluster of letter.resources) {
       for (const name of references(cluster).endpoint) draft.awaited.delete(name);

@@ -295,6 +295,46 @@ test('a client that comes back keeps its clusters until it has told its listener
   assert.deepEqual(say(request('route', { nonce: '3' })), ['4 cluster: -a']);
 });
 
+test('a route waits for endpoints that a client may lack, though it has the cluster', () => {
+  const { say } = conversation('acked');
+  const of = (port: number, to: string) =>
+    encodeAll([cluster('a'), cluster('b'), endpoints('a', [port]), endpoints('b', [1]), routes('r', [to])]);
+  const initial = new Map(of(1, 'a').map(({ name, version }) => [name, version]));
+  const version = (name: string, type: ResourceType) => snapshotOf(of(1, 'a')).get(type, name)?.version ?? '';
+  say({ kind: 'snapshot', snapshot: snapshotOf(of(1, 'a')) });
+  const clusters = new Map(['a', 'b'].map((name) => [name, version(name, 'cluster')]));
+  assert.deepEqual(say(request('cluster', { initial: clusters })), ['1 cluster: ']);
+  say(request('cluster', { nonce: '1' }));
+  const known = new Map([['a', version('a', 'endpoint')]]);
+  assert.deepEqual(say(request('endpoint', { subscribe: ['a'], initial: known })), []);
+  assert.deepEqual(say(request('route', { subscribe: ['r'], initial })), []);
+
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: snapshotOf(of(2, 'a')) }), ['2 endpoint: a']);
+  assert.deepEqual(say(request('endpoint', { subscribe: ['b'] })), []);
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: snapshotOf(of(2, 'b')) }), []);
+  assert.deepEqual(say(request('endpoint', { nonce: '2' })), ['3 endpoint: b']);
+  assert.deepEqual(say(request('endpoint', { nonce: '3' })), ['4 route: r']);
+});
+
+test('what was sent on an earlier stream and is gone is taken away, said or not', () => {
+  const good = snapshotOf(encodeAll([tcpListener('good', 'a'), tcpListener('bad', 'a')]));
+  let previous = openStream({ order: 'acked' });
+  for (const event of [{ kind: 'snapshot' as const, snapshot: good }, request('listener', {})]) {
+    previous = step(previous, event).stream;
+  }
+  const comeBack = () => {
+    let stream = openStream({ order: 'acked', previous });
+    stream = step(stream, { kind: 'snapshot', snapshot: snapshotOf([]) }).stream;
+    const { stream: last, send } = step(stream, request('listener', {}));
+    const next = step(step(last, { kind: 'writable' }).stream, request('listener', { nonce: '1' }));
+    previous = next.stream;
+    return [...send, ...next.send].flatMap(({ removed }) => removed);
+  };
+  assert.deepEqual(comeBack(), ['good', 'bad']);
+  // That stream ended before it was answered too.
+  assert.deepEqual(comeBack(), ['good', 'bad']);
+});
+
 test('who asks again is sent it again; who has unsubscribed is not', () => {
   const { say } = conversation('acked');
   const of = (port: number) => snapshotOf(encodeAll([endpoints('a', [port])]));
