@@ -126,3 +126,11 @@ test('an HTTPRoute answers for each parent that is a Service, and for no other',
   );
   assert.equal(conditions({ ...input, ref: { ...ref, kind: 'VirtualService' } }).parents, undefined);
 });
+
+test('a route whose parent is not there is not accepted', () => {
+  const problems = [problem('WEFT-1201', { reason: 'NoMatchingParent', message: 'no Service campus/pey' })];
+  assert.deepEqual(lines({ problems }).slice(0, 2), [
+    'Accepted=False NoMatchingParent: no Service campus/pey',
+    'ResolvedRefs=True ResolvedRefs: everything it refers to exists',
+  ]);
+});

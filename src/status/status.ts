@@ -8,7 +8,7 @@ import type { ObjectRef } from '../model/object-ref.ts';
 import type { Problem, ProblemCode } from '../model/problem.ts';
 import type { Applied } from './ledger.ts';
 
-export type { ProxyProgress, WantedResource } from './ledger.ts';
+export type { ProxyProgress } from './ledger.ts';
 export { type Applied, type AppliedFact, type AppliedLedger, createAppliedLedger } from './ledger.ts';
 
 export const controllerName = 'weft.dev/controller';
@@ -74,8 +74,13 @@ const questions: Readonly<Record<ProblemCode, ConditionType>> = {
 /** A form with such a problem never got in. That the one before it stays live, if there was one, the source has said. */
 const refusedBySource = /^WEFT-10/;
 
+/** A parent that is not there is Gateway API's one missing reference that makes a route unaccepted. */
+function questionOf({ code, reason }: Problem): ConditionType {
+  return reason === 'NoMatchingParent' ? 'Accepted' : questions[code];
+}
+
 function judge(input: StatusInput, type: 'Accepted' | 'ResolvedRefs', yes: string): Verdict {
-  const mine = input.problems.filter(({ code }) => questions[code] === type);
+  const mine = input.problems.filter((problem) => questionOf(problem) === type);
   const errors = mine.filter(({ severity }) => severity === 'error');
   const [first] = errors;
   if (!first) return { type, status: 'True', reason: type, message: withWarnings(yes, mine) };

@@ -27,7 +27,7 @@ const names = (store: Store<Things>, kind: 'Service' | 'Pod' = 'Service'): strin
     .map(({ metadata }) => metadata.name);
 
 describe('store', () => {
-  it('lists oldest first, unknown age last, then namespace and name', () => {
+  it('lists oldest first, unknown age last, then name and namespace', () => {
     const store = createStore<Things>();
     store.apply([
       apply(thing('Service', 'b')),
@@ -36,7 +36,7 @@ describe('store', () => {
       apply(thing('Service', 'young', { at: '2026-02-01T00:00:00Z' })),
       apply(thing('Service', 'old', { at: '2025-01-01T00:00:00Z' })),
     ]);
-    assert.deepEqual(names(store), ['old', 'young', 'z', 'a', 'b']);
+    assert.deepEqual(names(store), ['old', 'young', 'a', 'b', 'z']);
   });
 
   it('says no change for equal content, whatever the key order, and keeps the old reference', () => {
@@ -147,8 +147,8 @@ function sortedNaive(naive: ReadonlyMap<string, Thing>): Thing[] {
   const key = ({ kind, metadata: m }: Thing): string[] => [
     kind === 'Service' ? '0' : '1',
     m.creationTimestamp || '9999',
-    m.namespace,
     m.name,
+    m.namespace,
   ];
   return [...naive.values()].sort((a, b) => (key(a).join('!') < key(b).join('!') ? -1 : 1));
 }

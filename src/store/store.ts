@@ -38,7 +38,7 @@ export type StoreEvent =
 export type StoreView<K extends Kinds> = {
   /** Counts batches that changed something. */
   readonly revision: number;
-  /** Oldest first: by creation time (unknown is youngest), then namespace, then name. The same array while nothing changed. */
+  /** Oldest first: by creation time (unknown is youngest), then name, then namespace. The same array while nothing changed. */
   readonly list: <Kind extends keyof K & string>(kind: Kind) => readonly K[Kind][];
   readonly get: <Kind extends keyof K & string>(
     ref: StoredRef & { readonly kind: Kind },
@@ -160,8 +160,8 @@ const unknownAge = '~';
 function compareAge({ metadata: a }: Stored, { metadata: b }: Stored): number {
   return (
     compareStrings(a.creationTimestamp || unknownAge, b.creationTimestamp || unknownAge) ||
-    compareStrings(a.namespace, b.namespace) ||
-    compareStrings(a.name, b.name)
+    compareStrings(a.name, b.name) ||
+    compareStrings(a.namespace, b.namespace)
   );
 }
 
