@@ -4,8 +4,9 @@ import type { Clock } from '../base/time.ts';
 import type { Mesh } from '../model/mesh.ts';
 import { type WorkloadKey, workloadKey } from '../model/names.ts';
 import type { Problem } from '../model/problem.ts';
-import { checkReferences, createEncoder, type Snapshot } from '../snapshot/snapshot.ts';
-import type { AppliedLedger, WantedResource } from '../status/status.ts';
+import { resourceTypes } from '../snapshot/resource.ts';
+import { changes, checkReferences, createEncoder, references, type Snapshot } from '../snapshot/snapshot.ts';
+import type { AppliedLedger } from '../status/status.ts';
 import { createTranslator, undefinedCluster } from '../translate/translate.ts';
 
 /** Who opens a stream: a workload's key, and what its Envoy says of itself. */
@@ -33,8 +34,7 @@ type Proxy = {
   readonly node: ProxyNode;
   readonly key: WorkloadKey;
   readonly snapshots: Latest<Snapshot>;
-  last: Snapshot | undefined;
-  problems: readonly Problem[];
+  last: Wanted | undefined;
 };
 
 export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
@@ -45,12 +45,12 @@ export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
   const update = (proxy: Proxy, now: Mesh): void => {
     // A pod that is going keeps what it has: its last requests still need it.
     if (!now.inbound.has(proxy.key)) return;
-    const wanted = translate(now, proxy.key);
+    const { last } = proxy;
+    const wanted = translate(now, proxy.key, last);
     if (wanted === undefined) return;
-    proxy.problems = wanted.problems;
-    if (wanted.snapshot === proxy.last) return;
-    proxy.last = wanted.snapshot;
-    ledger.want(proxy.node.id, resourcesOf(wanted.snapshot), clock());
+    proxy.last = wanted;
+    if (wanted.snapshot === last?.snapshot) return;
+    ledger.want(proxy.node.id, wanted.snapshot, clock());
     // One that is not whole is wanted all the same, and never applied: its objects say so.
     if (wanted.whole) proxy.snapshots.set(wanted.snapshot);
   };
@@ -68,7 +68,7 @@ export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
     },
     open: async function* (node, signal) {
       const key = keyOf(node.id);
-      const proxy: Proxy = { node, key, snapshots: createLatest(), last: undefined, problems: [] };
+      const proxy: Proxy = { node, key, snapshots: createLatest(), last: undefined };
       proxies.set(node.id, proxy);
       try {
         if (mesh !== undefined) update(proxy, mesh);
@@ -77,7 +77,7 @@ export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
         close(proxy);
       }
     },
-    problems: () => [...new Set([...proxies.values()].flatMap(({ problems }) => problems))],
+    problems: () => [...new Set([...proxies.values()].flatMap(({ last }) => last?.problems ?? []))],
     connected: () => new Set(proxies.keys()),
     envoyVersion: (workload) => proxies.get(workload)?.node.envoyVersion ?? '',
   };
@@ -91,26 +91,25 @@ type Wanted = {
 };
 
 /** `undefined` after a mistake of our own: that proxy keeps its last snapshot, and the others go on. */
-function createTranslation(log: Logger): (mesh: Mesh, workload: WorkloadKey) => Wanted | undefined {
+type Translate = (mesh: Mesh, workload: WorkloadKey, last: Wanted | undefined) => Wanted | undefined;
+
+function createTranslation(log: Logger): Translate {
   const translator = createTranslator();
   const encoder = createEncoder();
-  const checked = new WeakMap<Snapshot, boolean>();
   const isWhole = (snapshot: Snapshot, workload: string): boolean => {
-    const known = checked.get(snapshot);
-    if (known !== undefined) return known;
     const missing = checkReferences(snapshot, [undefinedCluster]).filter(({ kind }) => kind === 'missing');
-    if (missing.length > 0) {
-      const names = missing.map(({ type, name, from }) => `${from.type} ${from.name} names ${type} ${name}`);
-      log.error('resources name what is not there; the last snapshot stays', { workload, names });
-    }
-    checked.set(snapshot, missing.length === 0);
-    return missing.length === 0;
+    if (missing.length === 0) return true;
+    const names = missing.map(({ type, name, from }) => `${from.type} ${from.name} names ${type} ${name}`);
+    log.error('resources name what is not there; the last snapshot stays', { workload, names });
+    return false;
   };
-  return (mesh, workload) => {
+  return (mesh, workload, last) => {
     try {
       const { lists, problems } = translator.translate(mesh, workload);
       const snapshot = encoder.encode(lists);
-      return { snapshot, whole: isWhole(snapshot, workload), problems };
+      if (snapshot === last?.snapshot) return { ...last, problems };
+      const stays = last?.whole === true && staysWhole(last.snapshot, snapshot);
+      return { snapshot, whole: stays || isWhole(snapshot, workload), problems };
     } catch (error) {
       const reason = error instanceof Error ? error.stack : String(error);
       log.error('could not translate for a proxy; its last snapshot stays', { workload, reason });
@@ -119,12 +118,26 @@ function createTranslation(log: Logger): (mesh: Mesh, workload: WorkloadKey) => 
   };
 }
 
+/** Looks only at what changed since a whole snapshot; when in doubt, says no. */
+function staysWhole(before: Snapshot, after: Snapshot): boolean {
+  const isThere = (type: NamedType, name: string): boolean =>
+    name === undefinedCluster || after.get(type, name) !== undefined;
+  return resourceTypes.every((type) =>
+    changes(before, after, type).every((name) => {
+      const resource = after.get(type, name);
+      // Something that stayed may name it.
+      if (resource === undefined) return type === 'listener';
+      const named = references(resource);
+      return namedTypes.every((of) => named[of].every((one) => isThere(of, one)));
+    }),
+  );
+}
+
+const namedTypes = ['cluster', 'endpoint', 'route'] as const;
+type NamedType = (typeof namedTypes)[number];
+
 /** A node id is a workload's key; whether there is such a workload, the mesh says. */
 function keyOf(node: string): WorkloadKey {
   const [namespace = '', name = ''] = node.split('/');
   return workloadKey(namespace, name);
-}
-
-function* resourcesOf(snapshot: Snapshot): Generator<WantedResource> {
-  for (const type of ['cluster', 'endpoint', 'listener', 'route'] as const) yield* snapshot.entries(type);
 }

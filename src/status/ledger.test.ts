@@ -3,10 +3,28 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ObjectRef } from '../model/object-ref.ts';
 import { type Applied, type AppliedFact, createAppliedLedger, type WantedResource } from './ledger.ts';
+import type { WantedLayer, WantedSet } from './wanted-set.ts';
 
 const ref = (name: string): ObjectRef => ({ group: '', kind: 'Service', namespace: 'campus', name });
 const objects = ['web', 'pay', 'risk'].map(ref);
 const workloads = ['campus/web-1', 'campus/pay-1'];
+
+/** One layer for each type; equal layers are one, as where proxies share them. */
+function createSets(): (resources: readonly WantedResource[]) => WantedSet {
+  const known = new Map<string, WantedLayer>();
+  return (resources) => {
+    const byType = Object.entries(Object.groupBy(resources, ({ type }) => type));
+    const layers = byType.map(([type, list = []]) => {
+      const key = JSON.stringify([type, list]);
+      const layer = known.get(key) ?? {
+        byType: { [type]: new Map(list.map((resource) => [resource.name, resource])) },
+      };
+      known.set(key, layer);
+      return layer;
+    });
+    return { layers };
+  };
+}
 
 type Op =
   | { readonly kind: 'want'; readonly workload: string; readonly resources: readonly WantedResource[] }
@@ -119,9 +137,10 @@ test('the ledger says after each step what a recount of all steps says', () => {
   fc.assert(
     fc.property(fc.array(op, { maxLength: 40 }), (ops) => {
       const ledger = createAppliedLedger();
+      const setOf = createSets();
       const told = new Map(objects.map((object) => [object.name, ledger.object(object)]));
       ops.forEach((o, index) => {
-        if (o.kind === 'want') ledger.want(o.workload, o.resources, index);
+        if (o.kind === 'want') ledger.want(o.workload, setOf(o.resources), index);
         else if (o.kind === 'fact') ledger.fact(o.workload, o.fact, index);
         else if (o.kind === 'reset') ledger.reset(o.workload, index);
         else ledger.forget(o.workload);
@@ -145,10 +164,12 @@ test('the ledger says after each step what a recount of all steps says', () => {
 test('a rejection names the proxy and its words, and goes with the next good version', () => {
   const ledger = createAppliedLedger();
   const web = ref('web');
-  const wanted = (v: string): WantedResource[] => [
-    { type: 'route', name: 'r', version: v, origin: [web] },
-    { type: 'cluster', name: 'c', version: '1', origin: [web] },
-  ];
+  const setOf = createSets();
+  const wanted = (v: string): WantedSet =>
+    setOf([
+      { type: 'route', name: 'r', version: v, origin: [web] },
+      { type: 'cluster', name: 'c', version: '1', origin: [web] },
+    ]);
   for (const key of workloads) ledger.want(key, wanted('1'), 0);
   for (const key of workloads)
     ledger.fact(key, { kind: 'acked', type: 'cluster', name: 'c', version: '1' }, 1);
@@ -175,24 +196,49 @@ test('a rejection names the proxy and its words, and goes with the next good ver
   assert.deepEqual(ledger.workloads(), ['campus/pay-1', 'campus/web-1']);
 });
 
-test('a fact costs the same on a large snapshot as on a small one', () => {
-  const touched = (size: number): number => {
+test('what a call reads depends on what it changes, not on how much a proxy wants', () => {
+  const touched = (
+    size: number,
+  ): { readonly fact: number; readonly want: number; readonly objects: number } => {
     let reads = 0;
+    const layerOf = (changed: string): WantedLayer => {
+      const resources = Array.from({ length: size }, (_, i) => ({
+        type: 'cluster',
+        name: `c${i}`,
+        get version() {
+          reads += 1;
+          return i === 0 ? changed : '1';
+        },
+        origin: [ref(`s${i}`)],
+      }));
+      return { byType: { cluster: new Map(resources.map((resource) => [resource.name, resource])) } };
+    };
     const ledger = createAppliedLedger();
-    const resources = Array.from({ length: size }, (_, i) => ({
-      type: 'cluster',
-      name: `c${i}`,
-      get version() {
-        reads += 1;
-        return '1';
+    const [before, after] = [layerOf('1'), layerOf('2')];
+    // What did not change is the same object, as in layers that an interner has made.
+    const shared = {
+      byType: {
+        cluster: new Map([
+          ...(before.byType['cluster'] ?? []),
+          ...[...(after.byType['cluster'] ?? [])].slice(0, 1),
+        ]),
       },
-      origin: [ref(`s${i}`)],
-    }));
-    ledger.want('a/b', resources, 0);
-    const before = reads;
-    ledger.fact('a/b', { kind: 'acked', type: 'cluster', name: 'c0', version: '1' }, 1);
-    assert.equal(ledger.takeChanged().size, size);
-    return reads - before;
+    };
+    for (const key of ['a/first', 'a/second']) ledger.want(key, { layers: [before] }, 0);
+    const objects = ledger.takeChanged().size;
+    const readsOf = (act: () => void): number => {
+      const from = reads;
+      act();
+      return reads - from;
+    };
+    const fact = readsOf(() =>
+      ledger.fact('a/second', { kind: 'acked', type: 'cluster', name: 'c0', version: '1' }, 1),
+    );
+    ledger.want('a/first', { layers: [shared] }, 2);
+    const want = readsOf(() => ledger.want('a/second', { layers: [shared] }, 2));
+    return { fact, want, objects };
   };
-  assert.equal(touched(1000), 0);
+  const [small, large] = [touched(10), touched(1000)];
+  assert.equal(large.objects, 1000);
+  assert.deepEqual([large.fact, large.want], [small.fact, small.want]);
 });

@@ -1,13 +1,19 @@
 import { compareStrings } from '../base/sorted.ts';
 import { type ObjectRef, refKey } from '../model/object-ref.ts';
+import {
+  differences,
+  keyOf,
+  keysOf,
+  type Named,
+  needs,
+  resourcesIn,
+  sizeOf,
+  type WantedResource,
+  type WantedSet,
+  wantedIn,
+} from './wanted-set.ts';
 
-/** One resource that a proxy should have. A snapshot's entries have this form. */
-export type WantedResource = {
-  readonly type: string;
-  readonly name: string;
-  readonly version: string;
-  readonly origin: readonly ObjectRef[];
-};
+export type { WantedLayer, WantedResource, WantedSet } from './wanted-set.ts';
 
 /** What a proxy's stream tells of one resource. `removed`: the proxy let it go. */
 export type AppliedFact = { readonly type: string; readonly name: string } & (
@@ -35,12 +41,13 @@ export type ProxyProgress = {
 };
 
 /**
- * Counts what is applied where. Every call costs what it changes: a fact costs the objects behind one resource,
- * and only `want` reads a whole snapshot.
+ * Counts what is applied where. What a proxy holds is what it wants, except for what is noted: so a proxy that is up
+ * to date costs no memory per resource, and every call costs what it changes. `want` compares each pair of layers once,
+ * not once per proxy.
  */
 export type AppliedLedger = {
-  /** The proxy's newest snapshot, replacing the one before. */
-  readonly want: (workload: string, resources: Iterable<WantedResource>, now: number) => void;
+  /** The proxy's newest set, replacing the one before. */
+  readonly want: (workload: string, wanted: WantedSet, now: number) => void;
   readonly fact: (workload: string, fact: AppliedFact, now: number) => void;
   /** The proxy's stream ended: what it holds is unknown until it says so again. */
   readonly reset: (workload: string, now: number) => void;
@@ -55,36 +62,37 @@ export type AppliedLedger = {
 
 type State = 'acked' | 'pending' | 'rejected';
 
-/** One resource on one proxy; without `wanted` it is on its way out. */
+/** A resource of a proxy that does not hold just what is wanted. */
 type Entry = {
   readonly type: string;
   readonly name: string;
-  wanted?: { readonly version: string; readonly objects: readonly string[] } | undefined;
   held?: string | undefined;
   refused?: { readonly version: string; readonly message: string } | undefined;
-  round: number;
 };
 
-type Counts = Record<State, number>;
 type Proxy = {
   readonly workload: string;
-  readonly entries: Map<string, Entry>;
-  readonly objects: Map<string, Counts>;
-  readonly counts: Counts;
+  wanted: WantedSet;
+  /** By type and name. What is wanted and not here is held in the wanted version. */
+  readonly open: Map<string, Entry>;
   readonly rejected: Set<Entry>;
+  pending: number;
   /** Held, and wanted no more. */
   stale: number;
   inSync: boolean;
   since: number;
-  round: number;
 };
-type ObjectRow = { acked: number; readonly pending: Set<string>; readonly rejected: Set<string> };
+
+/** How many proxies need something of an object; and of those that do not run all of it, how much is open. */
+type ObjectRow = { total: number; readonly open: Map<string, Record<'pending' | 'rejected', number>> };
 
 type Ledger = {
   readonly proxies: Map<string, Proxy>;
   readonly objects: Map<string, ObjectRow>;
   changed: Set<string>;
 };
+
+const nothing: WantedSet = { layers: [] };
 
 export function createAppliedLedger(): AppliedLedger {
   const ledger: Ledger = { proxies: new Map(), objects: new Map(), changed: new Set() };
@@ -94,26 +102,27 @@ export function createAppliedLedger(): AppliedLedger {
     return known;
   };
   return {
-    want: (workload, resources, now) => {
+    want: (workload, wanted, now) => {
       const proxy = proxyOf(workload, now);
-      want(ledger, proxy, resources);
+      want(ledger, proxy, wanted);
       settle(proxy, now);
     },
     fact: (workload, fact, now) => {
       const proxy = proxyOf(workload, now);
-      change(ledger, proxy, entryOf(proxy, fact), (entry) => apply(entry, fact));
+      change(ledger, proxy, fact, (entry) => apply(entry, fact));
       settle(proxy, now);
     },
     reset: (workload, now) => {
       const proxy = ledger.proxies.get(workload);
       if (!proxy) return;
-      for (const entry of [...proxy.entries.values()]) change(ledger, proxy, entry, forgetAnswers);
+      for (const entry of [...proxy.open.values()]) change(ledger, proxy, entry, forgetAnswers);
+      for (const resource of resourcesIn(proxy.wanted)) change(ledger, proxy, resource, forgetAnswers);
       settle(proxy, now);
     },
     forget: (workload) => {
       const proxy = ledger.proxies.get(workload);
       if (!proxy) return;
-      for (const entry of [...proxy.entries.values()]) change(ledger, proxy, entry, forgetAll);
+      want(ledger, proxy, nothing);
       ledger.proxies.delete(workload);
     },
     object: (ref) => objectAnswer(ledger, refKey(ref)),
@@ -130,51 +139,40 @@ export function createAppliedLedger(): AppliedLedger {
 function newProxy(workload: string, now: number): Proxy {
   return {
     workload,
-    entries: new Map(),
-    objects: new Map(),
-    counts: { acked: 0, pending: 0, rejected: 0 },
+    wanted: nothing,
+    open: new Map(),
     rejected: new Set(),
+    pending: 0,
     stale: 0,
     inSync: true,
     since: now,
-    round: 0,
   };
 }
 
-function entryOf(proxy: Proxy, { type, name }: { readonly type: string; readonly name: string }): Entry {
-  const key = `${type}|${name}`;
-  const entry = proxy.entries.get(key) ?? { type, name, round: 0 };
-  proxy.entries.set(key, entry);
-  return entry;
-}
-
-function want(ledger: Ledger, proxy: Proxy, resources: Iterable<WantedResource>): void {
-  proxy.round += 1;
-  for (const resource of resources) {
-    const entry = entryOf(proxy, resource);
-    entry.round = proxy.round;
-    const objects = keysOf(resource.origin);
-    if (entry.wanted?.version === resource.version && entry.wanted.objects === objects) continue;
-    change(ledger, proxy, entry, () => {
-      entry.wanted = { version: resource.version, objects };
-    });
+function want(ledger: Ledger, proxy: Proxy, after: WantedSet): void {
+  const before = proxy.wanted;
+  const touched = new Set<string>();
+  for (const named of differences(before, after)) {
+    const [old, fresh] = [wantedIn(before, named), wantedIn(after, named)];
+    if (old === fresh) continue;
+    const entry = openedEntry(proxy, named);
+    count(ledger, proxy, { entry, wanted: old }, -1);
+    count(ledger, proxy, { entry, wanted: fresh }, 1);
+    keep(proxy, entry, fresh);
+    for (const key of difference(keysOf(old?.origin), keysOf(fresh?.origin))) touched.add(key);
   }
-  for (const entry of [...proxy.entries.values()]) {
-    if (!entry.wanted || entry.round === proxy.round) continue;
-    change(ledger, proxy, entry, () => {
-      entry.wanted = undefined;
-    });
+  proxy.wanted = after;
+  for (const key of touched) {
+    const row = rowOf(ledger, key);
+    row.total += Number(needs(after, key)) - Number(needs(before, key));
+    if (row.total === 0 && row.open.size === 0) ledger.objects.delete(key);
+    ledger.changed.add(key);
   }
 }
 
-/** Origins are shared by reference among the proxies that share a resource; so are their keys. */
-const keysByOrigin = new WeakMap<readonly ObjectRef[], readonly string[]>();
-function keysOf(origin: readonly ObjectRef[]): readonly string[] {
-  const known = keysByOrigin.get(origin);
-  if (known) return known;
-  const keys = [...new Set(origin.map(refKey))];
-  keysByOrigin.set(origin, keys);
-  return keys;
+function difference(a: readonly string[], b: readonly string[]): readonly string[] {
+  if (a.length === b.length && a.every((key, index) => key === b[index])) return [];
+  return [...a.filter((key) => !b.includes(key)), ...b.filter((key) => !a.includes(key))];
 }
 
 function apply(entry: Entry, fact: AppliedFact): void {
@@ -203,72 +201,68 @@ function forgetAnswers(entry: Entry): void {
   entry.refused = undefined;
 }
 
-function forgetAll(entry: Entry): void {
-  forgetAnswers(entry);
-  entry.wanted = undefined;
+/** The entry as it stands, or as it stood for without saying so. */
+function openedEntry(proxy: Proxy, named: Named): Entry {
+  const open = proxy.open.get(keyOf(named));
+  if (open !== undefined) return open;
+  const held = wantedIn(proxy.wanted, named)?.version;
+  return { type: named.type, name: named.name, held };
 }
 
-function stateOf({ wanted, held, refused }: Entry): State | undefined {
+/** The one place where what a proxy holds changes: counted out before, and in after. */
+function change(ledger: Ledger, proxy: Proxy, named: Named, edit: (entry: Entry) => void): void {
+  const wanted = wantedIn(proxy.wanted, named);
+  const entry = openedEntry(proxy, named);
+  count(ledger, proxy, { entry, wanted }, -1);
+  edit(entry);
+  count(ledger, proxy, { entry, wanted }, 1);
+  keep(proxy, entry, wanted);
+}
+
+function keep(proxy: Proxy, entry: Entry, wanted: WantedResource | undefined): void {
+  const { held, refused } = entry;
+  // What is neither wanted nor held leaves no trace: an old refusal is not remembered for later.
+  const goneForGood = wanted === undefined && held === undefined;
+  const asWanted = wanted !== undefined && held === wanted.version && refused === undefined;
+  if (goneForGood || asWanted) proxy.open.delete(keyOf(entry));
+  else proxy.open.set(keyOf(entry), entry);
+}
+
+type Standing = { readonly entry: Entry; readonly wanted: WantedResource | undefined };
+
+function stateOf({ entry: { held, refused }, wanted }: Standing): State | undefined {
   if (!wanted) return undefined;
   // A proxy that refuses a version may still hold it from before: then it runs what is wanted.
   if (held === wanted.version) return 'acked';
   return refused?.version === wanted.version ? 'rejected' : 'pending';
 }
 
-/** The one place where an entry changes: counted out before, and in after. */
-function change(ledger: Ledger, proxy: Proxy, entry: Entry, edit: (entry: Entry) => void): void {
-  count(ledger, proxy, entry, -1);
-  edit(entry);
-  count(ledger, proxy, entry, 1);
-  if (!entry.wanted && entry.held === undefined) proxy.entries.delete(`${entry.type}|${entry.name}`);
-}
-
-function count(ledger: Ledger, proxy: Proxy, entry: Entry, by: 1 | -1): void {
-  const state = stateOf(entry);
-  if (!state || !entry.wanted) {
-    if (entry.held !== undefined) proxy.stale += by;
-    return;
-  }
-  proxy.counts[state] += by;
-  if (state === 'rejected' && by === 1) proxy.rejected.add(entry);
-  if (state === 'rejected' && by === -1) proxy.rejected.delete(entry);
-  for (const key of entry.wanted.objects) {
-    const counts = proxy.objects.get(key) ?? { acked: 0, pending: 0, rejected: 0 };
-    const before = worst(counts);
+function count(ledger: Ledger, proxy: Proxy, standing: Standing, by: 1 | -1): void {
+  const { entry, wanted } = standing;
+  const state = stateOf(standing);
+  if (!state && entry.held !== undefined) proxy.stale += by;
+  if (!wanted || !state || state === 'acked') return;
+  if (state === 'pending') proxy.pending += by;
+  else if (by === 1) proxy.rejected.add(entry);
+  else proxy.rejected.delete(entry);
+  for (const key of keysOf(wanted.origin)) {
+    const row = rowOf(ledger, key);
+    const counts = row.open.get(proxy.workload) ?? { pending: 0, rejected: 0 };
     counts[state] += by;
-    const after = worst(counts);
-    if (after) proxy.objects.set(key, counts);
-    else proxy.objects.delete(key);
+    if (counts.pending + counts.rejected > 0) row.open.set(proxy.workload, counts);
+    else row.open.delete(proxy.workload);
     ledger.changed.add(key);
-    if (before !== after) move(ledger, key, { workload: proxy.workload, before, after });
   }
 }
 
-/** An object is applied on a proxy when everything of it is. */
-function worst(counts: Counts): State | undefined {
-  if (counts.rejected > 0) return 'rejected';
-  if (counts.pending > 0) return 'pending';
-  return counts.acked > 0 ? 'acked' : undefined;
-}
-
-type Move = {
-  readonly workload: string;
-  readonly before: State | undefined;
-  readonly after: State | undefined;
-};
-
-function move(ledger: Ledger, key: string, { workload, before, after }: Move): void {
-  const row = ledger.objects.get(key) ?? { acked: 0, pending: new Set(), rejected: new Set() };
-  if (before === 'acked') row.acked -= 1;
-  else if (before) row[before].delete(workload);
-  if (after === 'acked') row.acked += 1;
-  else if (after) row[after].add(workload);
-  if (row.acked + row.pending.size + row.rejected.size > 0) ledger.objects.set(key, row);
-  else ledger.objects.delete(key);
+function rowOf(ledger: Ledger, key: string): ObjectRow {
+  const row = ledger.objects.get(key) ?? { total: 0, open: new Map() };
+  ledger.objects.set(key, row);
+  return row;
 }
 
 function settle(proxy: Proxy, now: number): void {
-  const inSync = proxy.counts.pending + proxy.counts.rejected + proxy.stale === 0;
+  const inSync = proxy.pending + proxy.rejected.size + proxy.stale === 0;
   if (inSync === proxy.inSync) return;
   proxy.inSync = inSync;
   proxy.since = now;
@@ -277,35 +271,29 @@ function settle(proxy: Proxy, now: number): void {
 function objectAnswer(ledger: Ledger, key: string): Applied {
   const row = ledger.objects.get(key);
   if (!row) return { total: 0, acked: 0, pending: [], rejected: [] };
+  const open = [...row.open].sort(([a], [b]) => compareStrings(a, b));
   return {
-    total: row.acked + row.pending.size + row.rejected.size,
-    acked: row.acked,
-    pending: [...row.pending].sort(compareStrings),
-    rejected: [...row.rejected].sort(compareStrings).map((workload) => ({
-      workload,
-      message: refusal(ledger.proxies.get(workload), key),
-    })),
+    total: row.total,
+    acked: row.total - open.length,
+    pending: open.filter(([, counts]) => counts.rejected === 0).map(([workload]) => workload),
+    rejected: open
+      .filter(([, counts]) => counts.rejected > 0)
+      .map(([workload]) => ({ workload, message: refusal(ledger.proxies.get(workload), key) })),
   };
 }
 
 function refusal(proxy: Proxy | undefined, key: string): string {
   const messages = [...(proxy?.rejected ?? [])]
-    .filter((entry) => entry.wanted?.objects.includes(key))
+    .filter((entry) => keysOf(proxy && wantedIn(proxy.wanted, entry)?.origin).includes(key))
     .map((entry) => entry.refused?.message ?? '');
   return messages.sort(compareStrings)[0] ?? '';
 }
 
 function progress(proxy: Proxy | undefined): ProxyProgress | undefined {
   if (!proxy) return undefined;
-  const { inSync, since, counts } = proxy;
+  const { inSync, since, wanted, pending } = proxy;
   const rejected = [...proxy.rejected]
     .map(({ type, name, refused }) => ({ type, name, message: refused?.message ?? '' }))
     .sort((a, b) => compareStrings(`${a.type}|${a.name}`, `${b.type}|${b.name}`));
-  return {
-    inSync,
-    since,
-    wanted: counts.acked + counts.pending + counts.rejected,
-    pending: counts.pending,
-    rejected,
-  };
+  return { inSync, since, wanted: sizeOf(wanted), pending, rejected };
 }

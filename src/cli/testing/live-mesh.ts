@@ -35,7 +35,8 @@ export function startLiveMesh(directory: string, answer: ProxyAnswer, signal: Ab
         version: String(route.metadata.generation),
         origin: [refOf(route)],
       }));
-      ledger.want('campus/web-7', wanted, 0);
+      const byName = new Map(wanted.map((resource) => [resource.name, resource]));
+      ledger.want('campus/web-7', { layers: [{ byType: { route: byName } }] }, 0);
       if (answer === 'silent') continue;
       for (const { type, name, version } of wanted) {
         ledger.fact('campus/web-7', { kind: 'nacked', type, name, version, message: 'no' }, 0);
