@@ -13,7 +13,6 @@ import {
   createSettlements,
   type Fact,
   type NodeId,
-  type Refusal,
   type Relay,
   rpcCodes,
   serveAds,
@@ -75,6 +74,7 @@ export async function openWorkload(request: WorkloadRequest, deps: WorkloadDeps)
     ready: createLatest<Snapshot>(),
     streams: 0,
     captured: false,
+    envoyVersion: '',
   };
   const relay = deps.controlPlane.relay({
     node: { id: key, cluster: '', metadata: {}, envoyVersion: '' },
@@ -82,9 +82,14 @@ export async function openWorkload(request: WorkloadRequest, deps: WorkloadDeps)
     signal: life.signal,
   });
   const settlements = createSettlements(relay.settle);
+  const connected = ({ envoyVersion }: NodeId): void => {
+    if (envoyVersion === work.envoyVersion) return;
+    work.envoyVersion = envoyVersion;
+    relay.describe({ id: key, cluster: '', metadata: {}, envoyVersion });
+  };
   let server: AdsServer;
   try {
-    server = await serve(work, directory, settlements.observed);
+    server = await serve(work, directory, { observed: settlements.observed, connected });
   } catch (error) {
     life.abort();
     await directory.close();
@@ -121,6 +126,8 @@ type Work = {
   configuration?: Snapshot;
   streams: number;
   captured: boolean;
+  /** Of the Envoy that connected last. */
+  envoyVersion: string;
 };
 
 /** Until the control plane has said everything once, nothing is passed on: an Envoy would lose what it still has. */
@@ -160,10 +167,16 @@ function publish({ ready, secrets, configuration }: Work): void {
   if (secrets && configuration) ready.set(joinSnapshots(secrets, configuration));
 }
 
+type Observer = {
+  readonly observed: (facts: readonly Fact[]) => void;
+  /** Its Envoy opened a stream. */
+  readonly connected: (node: NodeId) => void;
+};
+
 async function serve(
   work: Work,
   directory: FileHandle,
-  observed: (facts: readonly Fact[]) => void,
+  { observed, connected }: Observer,
 ): Promise<AdsServer> {
   const { staging, log } = work.deps;
   const staged = join(staging, `${randomUUID()}.sock`);
@@ -171,7 +184,12 @@ async function serve(
     order: 'acked',
     // Owned where only the agent can enter, then moved: a pod's user can put nothing in its way.
     listen: { path: staged, owner: { uid: proxyUid, gid: 0 } },
-    open: (node, signal) => openStream(work, node, signal),
+    open: (node, signal) => {
+      if (node.id !== work.key)
+        return { code: rpcCodes.permissionDenied, message: `this socket belongs to ${work.key}` };
+      connected(node);
+      return follow(work, signal);
+    },
     onFacts: (_, facts) => {
       for (const { kind, type, name, message } of facts) {
         if (kind === 'nacked')
@@ -188,11 +206,6 @@ async function serve(
     await server[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-function openStream(work: Work, node: NodeId, signal: AbortSignal): AsyncIterable<Snapshot> | Refusal {
-  if (node.id === work.key) return follow(work, signal);
-  return { code: rpcCodes.permissionDenied, message: `this socket belongs to ${work.key}` };
 }
 
 /** On every stream anew: a pod that got another network namespace gets its rules there. */

@@ -64,6 +64,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     listen: { path: options.socket },
     order: 'written',
     open: proxies.open,
+    onNode: proxies.describe,
     onFacts: (node, facts) => {
       for (const fact of facts) countFact(counters, fact);
       for (const fact of facts) ledger.fact(node, ledgerFact(fact), clock());

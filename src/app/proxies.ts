@@ -20,6 +20,8 @@ export type Proxies = {
   readonly open: (node: ProxyNode, signal: AbortSignal) => AsyncIterable<Snapshot>;
   readonly problems: () => readonly Problem[];
   readonly connected: () => ReadonlySet<string>;
+  /** A proxy has said more of itself since it opened its stream. */
+  readonly describe: (node: ProxyNode) => void;
   /** As the proxy says; `''` when it is not connected or has not said. */
   readonly envoyVersion: (workload: string) => string;
 };
@@ -31,7 +33,7 @@ export type ProxiesOptions = {
 };
 
 type Proxy = {
-  readonly node: ProxyNode;
+  node: ProxyNode;
   readonly key: WorkloadKey;
   readonly snapshots: Latest<Snapshot>;
   last: Wanted | undefined;
@@ -79,6 +81,10 @@ export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
     },
     problems: () => [...new Set([...proxies.values()].flatMap(({ last }) => last?.problems ?? []))],
     connected: () => new Set(proxies.keys()),
+    describe: (node) => {
+      const proxy = proxies.get(node.id);
+      if (proxy !== undefined) proxy.node = node;
+    },
     envoyVersion: (workload) => proxies.get(workload)?.node.envoyVersion ?? '',
   };
 }

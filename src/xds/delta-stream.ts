@@ -21,6 +21,8 @@ export type DeltaOptions = {
   readonly order: Order;
   /** Called with the first message of each stream. The signal aborts when the stream ends. */
   readonly open: (node: NodeId, signal: AbortSignal) => AsyncIterable<Snapshot> | Refusal;
+  /** A client said more of itself in a later message than in its first. */
+  readonly onNode?: (node: NodeId) => void;
   readonly onFacts: (nodeId: string, facts: readonly Fact[]) => void;
   readonly stallMs: number;
   readonly log: Logger;
@@ -76,6 +78,8 @@ function receive(live: Live, bytes: Buffer): void {
   if (live.node === undefined) {
     if (!node?.id) throw new RpcError(rpcCodes.invalidArgument, 'the first message names no node');
     begin(live, node);
+  } else if (node?.id === live.node.id) {
+    live.options.onNode?.(node);
   }
   if (request !== undefined) happen(live, { kind: 'request', request });
 }

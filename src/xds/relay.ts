@@ -28,6 +28,8 @@ export type RelayUpdate = {
 export type Relay = {
   /** The newest state whenever it changes; a slow reader skips states, never letters. One reader. */
   readonly updates: AsyncIterable<RelayUpdate>;
+  /** Says who the workload is from now on, at once and on every later stream. */
+  readonly describe: (node: NodeId) => void;
   /** Answers a letter. Of no effect when its stream has ended since: what it held comes again. */
   readonly settle: (nonce: string, outcome: Outcome) => void;
 };
@@ -47,6 +49,7 @@ export function createRelay(options: RelayOptions): Relay {
   const cache = createCache(options.interner, options.initial);
   const wakers = new Set<() => void>();
   const state: RelayState = {
+    node: options.node,
     cache,
     letters: new Map(),
     responses: [],
@@ -81,6 +84,10 @@ export function createRelay(options: RelayOptions): Relay {
 
   return {
     updates: updates(),
+    describe(node) {
+      state.node = node;
+      state.http?.write(requestBuffer({ node, type: 'cluster' }));
+    },
     settle(nonce, outcome) {
       const letter = state.letters.get(nonce);
       if (letter === undefined) return;
@@ -96,6 +103,7 @@ export function createRelay(options: RelayOptions): Relay {
 type Letter = { readonly type: RelayedType; readonly sent: string; readonly resources: readonly Resource[] };
 
 type RelayState = {
+  node: NodeId;
   readonly cache: Cache;
   /** By our own nonce, which is unique over all streams. */
   readonly letters: Map<string, Letter>;
@@ -166,7 +174,7 @@ function follow(http: ClientHttp2Stream, options: RelayOptions, state: RelayStat
     options.signal.addEventListener('abort', cancel, { once: true });
     if (options.signal.aborted) cancel();
     state.http = http;
-    subscribeToAll(http, options.node, state.cache);
+    subscribeToAll(http, state.node, state.cache);
   });
 }
 

@@ -22,7 +22,7 @@ export type Listen =
     }
   | { readonly host: string; readonly port: number };
 
-export type ServeOptions = Pick<DeltaOptions, 'order' | 'open' | 'onFacts' | 'log'> & {
+export type ServeOptions = Pick<DeltaOptions, 'order' | 'open' | 'onNode' | 'onFacts' | 'log'> & {
   readonly listen: Listen;
   /** JSON methods by path, beside the delta stream. */
   readonly methods?: Readonly<Record<string, UnaryMethod>>;
