@@ -5,11 +5,14 @@ export type News = {
   readonly last: () => readonly string[];
 };
 
-const kept = 12;
+const kept = 40;
+/** How many different texts are remembered, so that each is told once. */
+const remembered = 200;
 
 /** `tell` gets a line for a person whenever something is wrong. */
 export function createNews(tell: (text: string) => void): News {
   const lines: string[] = [];
+  const told = new Set<string>();
   return {
     hear: (line) => {
       const entry = parseEntry(line);
@@ -17,9 +20,16 @@ export function createNews(tell: (text: string) => void): News {
       if (entry?.level === 'info' || line.startsWith('unshare: sigprocmask')) return;
       const text = entry === undefined ? line : `${entry.room}: ${entry.message}${entry.rest}`;
       if (lines.push(text) > kept) lines.shift();
-      if (entry !== undefined) tell(text);
+      if (entry === undefined || told.has(text)) return;
+      if (told.size >= remembered) told.clear();
+      told.add(text);
+      tell(text);
     },
-    last: () => lines,
+    last: () => {
+      // An exception is told by its first line; where it came from is for whoever reads on.
+      const start = lines.findLastIndex((line) => /^[\w ]*(?:Error|Exception)\b.*:/.test(line));
+      return start < 0 ? lines.slice(-5) : lines.slice(start, start + 4);
+    },
   };
 }
 

@@ -3,7 +3,12 @@ import type { UpScreen } from '../cli/cli.ts';
 
 /** A mesh on its way up, as its sockets tell; absent parts do not answer yet. */
 export type Progress = {
-  readonly pods?: { readonly ready: number; readonly total: number; readonly waiting: readonly string[] };
+  readonly pods?: {
+    readonly ready: number;
+    readonly total: number;
+    readonly meshed: number;
+    readonly waiting: readonly string[];
+  };
   readonly proxies?: { readonly inSync: number; readonly connected: number; readonly total: number };
   readonly problems: number;
 };
@@ -13,7 +18,8 @@ export async function readProgress(sockets: string): Promise<Progress> {
     askJson(`${sockets}/runtime.sock`, '/v1/workloads'),
     askJson(`${sockets}/control-plane.admin.sock`, '/v1/status'),
   ]);
-  const pods = listIn(runtime, 'workloads');
+  // Before everything was read, none may only mean not yet.
+  const pods = fieldIn(runtime, 'synced') === true ? listIn(runtime, 'workloads') : undefined;
   const proxies = fieldIn(status, 'proxies');
   const problems = fieldIn(status, 'problems');
   return {
@@ -34,7 +40,7 @@ export async function readProgress(sockets: string): Promise<Progress> {
 /** Everything runs that should. A directory without anything to run is up at once. */
 export function isUp({ pods, proxies }: Progress): boolean {
   if (pods === undefined || proxies === undefined) return false;
-  return pods.ready === pods.total && proxies.inSync === proxies.total;
+  return pods.ready === pods.total && proxies.inSync === proxies.total && proxies.total >= pods.meshed;
 }
 
 /** Traffic of the last while: how many edges there are, how many of them speak mTLS, and how much of it went well. */
@@ -63,7 +69,8 @@ function countPods(workloads: readonly unknown[]): NonNullable<Progress['pods']>
       (workload) =>
         `${fieldIn(workload, 'namespace')}/${fieldIn(workload, 'pod')}: ${fieldIn(workload, 'message')}`,
     );
-  return { ready: workloads.length - waiting.length, total: workloads.length, waiting };
+  const meshed = workloads.filter((workload) => fieldIn(workload, 'meshed') === true).length;
+  return { ready: workloads.length - waiting.length, total: workloads.length, meshed, waiting };
 }
 
 /** `undefined` when nobody answers, or in another language. */

@@ -58,7 +58,10 @@ async function respond(request: IncomingMessage, response: ServerResponse, conte
   if (request.method !== 'GET') return send(response, 405, { error: `${request.method} is not served here` });
   switch (url.pathname) {
     case '/v1/workloads':
-      return send(response, 200, { workloads: context.cluster.pods().map(report) });
+      return send(response, 200, {
+        synced: context.cluster.synced(),
+        workloads: context.cluster.pods().map(report),
+      });
     case '/v1/problems':
       return send(response, 200, { problems: context.cluster.problems() });
     case '/v1/logs':

@@ -23,6 +23,8 @@ export type ClusterView = {
 export type Cluster = {
   readonly apply: (events: readonly SourceEvent[]) => void;
   readonly pods: () => readonly RunningPod[];
+  /** Has everything been read that was there at the start, and acted upon? */
+  readonly synced: () => boolean;
   readonly problems: () => readonly Problem[];
   readonly view: () => ClusterView;
   /** Called with every new view, before it is published. */
@@ -48,6 +50,8 @@ type State = {
   readonly listeners: ((view: ClusterView) => void)[];
   view: ClusterView;
   problems: readonly Problem[];
+  /** The first step after the first full list is done. */
+  stepped: boolean;
 };
 
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
@@ -62,12 +66,14 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     listeners: [],
     view: { services: [], slices: [] },
     problems: [],
+    stepped: false,
   };
   return {
     apply: (events) => {
       if (objects.apply(events)) void wake();
     },
     pods: () => [...state.pods.values()],
+    synced: () => state.stepped,
     problems: () => state.problems,
     view: () => state.view,
     onChange: (listener) => void state.listeners.push(listener),
@@ -101,6 +107,7 @@ async function reconcile(state: State, objects: Objects): Promise<void> {
   if (!objects.synced()) return;
   try {
     takeStep(state, objects);
+    state.stepped = true;
     await state.publisher.publish(published([...state.pods.values()], state.view.slices));
     await refreshRules(state);
   } catch (error) {

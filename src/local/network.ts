@@ -33,7 +33,7 @@ export type PodNetwork = {
 export async function addPodNetwork(name: string, address: PodAddress): Promise<PodNetwork> {
   await ip([
     `netns add ${name}`,
-    `link add ${address.link} type veth peer name eth0 netns ${name}`,
+    `link add ${address.link} type veth peer name eth0 address ${hardwareAddress(address)} netns ${name}`,
     `link set ${address.link} master ${podNetwork.bridge} up`,
   ]);
   await ip(
@@ -52,6 +52,15 @@ export async function addPodNetwork(name: string, address: PodAddress): Promise<
       await ip([`link del ${address.link}`, `netns del ${name}`]);
     },
   };
+}
+
+/**
+ * Made from the IP address: a pod that gets the address of one before it gets its hardware address too, or others would go on
+ * asking the one that is gone, until their tables forget it.
+ */
+function hardwareAddress({ ip }: PodAddress): string {
+  const bytes = ip.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+  return ['02', '77', ...bytes].join(':');
 }
 
 /** One process for many changes: starting `ip` costs more than what it does. */
