@@ -12,22 +12,26 @@ const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 const counts = { sent: 0, ok: 0, failed: 0 };
 /** Since the target last changed. */
 let answers: Record<string, number> = {};
+let pods: Record<string, number> = {};
 let target = '';
 const failures: Failure[] = [];
 
 function call(url: string): void {
   counts.sent++;
   let done = false;
-  const end = (says: string | undefined, why: string): void => {
+  const end = (answer: { says: string; pod: string } | undefined, why: string): void => {
     if (done) return;
     done = true;
-    if (says !== undefined) {
+    if (answer !== undefined) {
       counts.ok++;
-      if (url === target) answers[says] = (answers[says] ?? 0) + 1;
+      if (url !== target) return;
+      answers[answer.says] = (answers[answer.says] ?? 0) + 1;
+      pods[answer.pod] = (pods[answer.pod] ?? 0) + 1;
       return;
     }
     counts.failed++;
-    if (failures.length < 8) failures.push({ at: new Date().toISOString(), target: url, why });
+    failures.push({ at: new Date().toISOString(), target: url, why });
+    if (failures.length > 5) failures.shift();
   };
   const sent = request(url, { agent, timeout: 30_000 }, (response) => {
     let text = '';
@@ -36,7 +40,7 @@ function call(url: string): void {
     });
     response.on('error', (error) => end(undefined, error.message));
     response.on('end', () => {
-      if (response.statusCode === 200) end(String(Object(JSON.parse(text)).says), '');
+      if (response.statusCode === 200) end(JSON.parse(text), '');
       else end(undefined, `${response.statusCode} ${text}`);
     });
   });
@@ -57,7 +61,10 @@ setInterval(() => {
 
 setInterval(() => {
   const next = readFileSync('target', 'utf8').trim();
-  if (next !== target) answers = {};
+  if (next !== target) {
+    answers = {};
+    pods = {};
+  }
   target = next;
-  console.log(JSON.stringify({ target, ...counts, answers, failures }));
+  console.log(JSON.stringify({ target, ...counts, answers, pods, failures }));
 }, 200);
