@@ -64,7 +64,10 @@ test('endpoints say what Kubernetes says of a pod that starts, runs and ends', (
 test('pods whose named port differs stand in slices of their own', () => {
   const odd = pod(3, { ports: [{ name: 'http', port: 9090, protocol: 'TCP' }] });
   const slices = endpointSlices([web], [pod(2), odd]);
-  assert.deepEqual(slices.map(({ ports }) => ports[0]?.port).sort(), [8080, 9090]);
+  assert.deepEqual(
+    slices.map(({ ports }) => ports[0]?.port).sort((a = 0, b = 0) => a - b),
+    [8080, 9090],
+  );
   assert.notEqual(slices[0]?.name, slices[1]?.name);
 });
 
