@@ -13,7 +13,7 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { Source } from '../sources/types.ts';
 import { createAppliedLedger } from '../status/status.ts';
 import { callRefused, type Fact, serveAds } from '../xds/xds.ts';
-import { followSources, type Moment } from './mesh-loop.ts';
+import { followSources, type MeshLoop, type Moment } from './mesh-loop.ts';
 import { createProxies } from './proxies.ts';
 import { createReadModel } from './read-model.ts';
 
@@ -22,6 +22,8 @@ export type ControlPlaneOptions = {
   readonly sources: readonly Source[];
   readonly directory: string;
   readonly settings: MeshSettings;
+  /** Mistakes that only the platform knows of, in accepted objects. */
+  readonly check?: MeshLoop['check'];
   /** Where node agents connect. */
   readonly socket: string;
   readonly adminSocket: string;
@@ -39,7 +41,7 @@ export type ControlPlaneOptions = {
 export async function runControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<void> {
   const { settings, clock, log } = options;
   const ledger = createAppliedLedger();
-  const counters = { pushes: 0, nacks: 0, resolves: 0, resolveMs: 0 };
+  const counters = createCounters();
   const proxies = createProxies({ ledger, clock, log: log.child('translate') });
   const authority = await loadOrCreateAuthority({
     directory: options.authorityDirectory,
@@ -58,7 +60,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     startedAt: clock(),
     moment: () => moment,
     issuerExpires: authority.issuerExpires,
-    metrics: () => showCounters(counters),
+    metrics: counters.show,
   });
   await using _ads = await serveAds({
     listen: { path: options.socket },
@@ -66,8 +68,10 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     open: proxies.open,
     onNode: proxies.describe,
     onFacts: (node, facts) => {
-      for (const fact of facts) countFact(counters, fact);
-      for (const fact of facts) ledger.fact(node, ledgerFact(fact), clock());
+      for (const fact of facts) {
+        counters.fact(fact);
+        ledger.fact(node, ledgerFact(fact), clock());
+      }
       readModel.wake();
     },
     methods: { '/weft.agent.v1.NodeAgent/SignCertificate': signer(options, authority, expiries) },
@@ -81,13 +85,9 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   log.info('control plane is up', { directory: options.directory });
   await followSources(
     {
-      sources: options.sources,
-      settings,
+      ...options,
       log: log.child('resolve'),
-      onResolved: (ms) => {
-        counters.resolves++;
-        counters.resolveMs += ms;
-      },
+      onResolved: counters.resolved,
       onMoment: (next) => {
         moment = next;
         proxies.refresh(next.mesh);
@@ -119,11 +119,28 @@ function signer(options: ControlPlaneOptions, authority: Authority, expiries: Ma
   };
 }
 
-type Counters = { pushes: number; nacks: number; resolves: number; resolveMs: number };
+type Counters = {
+  readonly fact: (fact: Fact) => void;
+  readonly resolved: (ms: number) => void;
+  readonly show: () => Pick<ControlPlaneMetrics, 'pushes' | 'nacks' | 'resolves'>;
+};
 
-function countFact(counters: Counters, { kind }: Fact): void {
-  if (kind === 'sent') counters.pushes++;
-  if (kind === 'nacked') counters.nacks++;
+function createCounters(): Counters {
+  const counts = { pushes: 0, nacks: 0, resolves: 0, resolveMs: 0 };
+  return {
+    fact: ({ kind }) => {
+      if (kind === 'sent') counts.pushes++;
+      if (kind === 'nacked') counts.nacks++;
+    },
+    resolved: (ms) => {
+      counts.resolves++;
+      counts.resolveMs += ms;
+    },
+    show: () => {
+      const { pushes, nacks, resolves, resolveMs } = counts;
+      return { pushes, nacks, resolves: { count: resolves, seconds: resolveMs / 1000 } };
+    },
+  };
 }
 
 function ledgerFact({ kind, type, name, version, message = '' }: Fact) {
@@ -138,9 +155,4 @@ function ledgerFact({ kind, type, name, version, message = '' }: Fact) {
     default:
       return kind satisfies never;
   }
-}
-
-function showCounters(counters: Counters): Pick<ControlPlaneMetrics, 'pushes' | 'nacks' | 'resolves'> {
-  const { pushes, nacks, resolves, resolveMs } = counters;
-  return { pushes, nacks, resolves: { count: resolves, seconds: resolveMs / 1000 } };
 }

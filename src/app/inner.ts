@@ -20,6 +20,8 @@ export type InnerOptions = {
   readonly separate: boolean;
   readonly certificateTtlSeconds: number;
   readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  /** Where Prometheus finds the mesh's metrics, on the host. */
+  readonly metricsAddress: string;
   readonly shop?: { readonly namespace: string; readonly service: string; readonly port: string };
 };
 

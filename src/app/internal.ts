@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { bootstrap } from '../agent/agent.ts';
 import { createLogger, type Logger } from '../base/log.ts';
 import type { Io } from '../cli/cli.ts';
+import { runProblems } from '../local/local.ts';
 import { defaultSettings } from '../model/mesh.ts';
 import { workloadKey } from '../model/names.ts';
 import { directorySource } from '../sources/sources.ts';
@@ -40,6 +41,7 @@ async function controlPlane(options: PartOptions, signal: AbortSignal): Promise<
     {
       sources: [source(directory, log.child('sources')), source(clusterDirectory, log.child('sources'))],
       directory,
+      check: (view) => runProblems(view.list('Deployment')),
       settings: { ...defaultSettings, outboundPolicy: options.outboundPolicy },
       socket: sockets.controlPlane,
       adminSocket: sockets.controlPlaneAdmin,
@@ -54,9 +56,14 @@ async function controlPlane(options: PartOptions, signal: AbortSignal): Promise<
 }
 
 async function nodeAgent(options: PartOptions, signal: AbortSignal): Promise<void> {
-  const { sockets } = options;
+  const { sockets, metricsAddress } = options;
   await runNodeAgent(
-    { controlPlaneSocket: sockets.controlPlane, socket: sockets.agent, log: logger('node-agent') },
+    {
+      controlPlaneSocket: sockets.controlPlane,
+      socket: sockets.agent,
+      metricsAddress,
+      log: logger('node-agent'),
+    },
     signal,
   );
 }

@@ -23,6 +23,8 @@ export type MeshLoop = {
   readonly log: Logger;
   /** Called with each new moment, the first one only after every source has said all it had. */
   readonly onMoment: (moment: Moment) => void;
+  /** Mistakes that only the platform knows of, in accepted objects. */
+  readonly check?: (view: ObjectsView) => readonly Problem[];
   /** Milliseconds that one run of resolve took. */
   readonly onResolved: (ms: number) => void;
 };
@@ -43,7 +45,12 @@ export async function followSources(loop: MeshLoop, signal: AbortSignal): Promis
     try {
       const { mesh, problems } = resolver.resolve(view);
       loop.onResolved(performance.now() - began);
-      loop.onMoment({ view, mesh, refused: refused.flat(), problems });
+      loop.onMoment({
+        view,
+        mesh,
+        refused: refused.flat(),
+        problems: [...problems, ...(loop.check?.(view) ?? [])],
+      });
     } catch (error) {
       // Our own mistake, never the user's: the mesh stays as it was.
       loop.log.error('could not resolve the mesh; the last one stays', { error: stackOf(error) });

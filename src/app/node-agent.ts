@@ -5,6 +5,7 @@ import { innerSockets } from './run-state.ts';
 export type NodeAgentOptions = {
   readonly controlPlaneSocket: string;
   readonly socket: string;
+  readonly metricsAddress: string;
   readonly log: Logger;
 };
 
@@ -15,7 +16,6 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
       ...options,
       workloadRoot: `${innerSockets}/w`,
       node: 'local',
-      metricsAddress: '127.0.0.1:15090',
       clock: Date.now,
       random: Math.random,
     },

@@ -82,7 +82,7 @@ async function up(wanted: UpRequest, io: Io, style: Style): Promise<number> {
   const ports = await openPorts(run, () => sockets);
   try {
     const news = createNews((text) => say('warn', text));
-    const mesh = await launch(launchOptions(run, news.hear));
+    const mesh = await launch(launchOptions(run, ports, news.hear));
     sockets = socketDirectory(mesh.pid);
     return await accompany(run, { mesh, ports, sockets, lastWords: news.last });
   } finally {
@@ -165,6 +165,7 @@ async function openPorts({ wanted, stateDirectory }: Run, sockets: () => string 
 
 function launchOptions(
   { wanted, io, envoy, stateDirectory }: Run,
+  ports: Ports,
   onLine: (line: string) => void,
 ): Parameters<typeof launch>[0] {
   const { directory, launcher, separate, certificateTtlSeconds, outboundPolicy, shop } = wanted;
@@ -184,6 +185,7 @@ function launchOptions(
     separate,
     certificateTtlSeconds,
     outboundPolicy,
+    metricsAddress: `127.0.0.1:${ports.metrics.port}`,
     ...(shop === undefined ? {} : { shop }),
   };
   const programs = [...launcher.filter((part) => part.startsWith('/')).map(dirname), dirname(envoy.path)];

@@ -30,10 +30,12 @@ const fallbackTail = 200;
 export async function serveRuntime(options: {
   readonly path: string;
   readonly cluster: Cluster;
+  /** Asks the cluster's DNS server, as a pod would. */
+  readonly lookUp: (name: string) => Promise<readonly string[]>;
 }): Promise<AsyncDisposable> {
   const closing = new AbortController();
   const server = createServer((request, response) => {
-    void respond(request, response, { cluster: options.cluster, closing: closing.signal });
+    void respond(request, response, { ...options, closing: closing.signal });
   });
   await rm(options.path, { force: true });
   await new Promise<void>((resolve, reject) => {
@@ -51,7 +53,11 @@ export async function serveRuntime(options: {
   };
 }
 
-type Context = { readonly cluster: Cluster; readonly closing: AbortSignal };
+type Context = {
+  readonly cluster: Cluster;
+  readonly lookUp: (name: string) => Promise<readonly string[]>;
+  readonly closing: AbortSignal;
+};
 
 async function respond(request: IncomingMessage, response: ServerResponse, context: Context): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://runtime');
@@ -64,6 +70,8 @@ async function respond(request: IncomingMessage, response: ServerResponse, conte
       });
     case '/v1/problems':
       return send(response, 200, { problems: context.cluster.problems() });
+    case '/v1/dns':
+      return send(response, 200, { addresses: await context.lookUp(url.searchParams.get('name') ?? '') });
     case '/v1/logs':
       return await sendLogs(url.searchParams, response, context);
     default:

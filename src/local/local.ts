@@ -1,7 +1,9 @@
+import { Resolver } from 'node:dns/promises';
 import { mkdir } from 'node:fs/promises';
 import type { Logger } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
-import type { Source } from '../sources/types.ts';
+import type { Problem } from '../model/problem.ts';
+import type { KubeObject, Source } from '../sources/types.ts';
 import { createAddresses, podNetwork } from './addresses.ts';
 import { createRegistry } from './agent-client.ts';
 import { serveRuntime } from './api.ts';
@@ -10,9 +12,15 @@ import { makeZone, serveDns } from './dns.ts';
 import { type ForwardTarget, serveForward } from './forward.ts';
 import { createSlots, type Machine, type Pod } from './machine.ts';
 import { createPodNetwork } from './network.ts';
+import { podSets } from './pod-set.ts';
 import { systemPath } from './sidecar.ts';
 
 export type { Pod } from './machine.ts';
+
+/** Objects that ask for pods but say nothing that this runtime could start. */
+export function runProblems(objects: Iterable<KubeObject>): readonly Problem[] {
+  return podSets(objects).problems;
+}
 
 /**
  * The local runtime: what kubelet, controllers, kube-proxy and cluster DNS do in a cluster, for pods that are processes of this
@@ -87,7 +95,12 @@ export async function runLocal(options: LocalOptions, signal: AbortSignal): Prom
   });
   const dns = { address: podNetwork.gateway, port: 53, zone: () => zone, log };
   await serveDns(dns, afterPods.signal);
-  await using _api = await serveRuntime({ path: options.socket, cluster });
+  const resolver = new Resolver({ timeout: 1_000, tries: 1 });
+  resolver.setServers([podNetwork.gateway]);
+  // No address is an answer, too.
+  const lookUp = async (name: string): Promise<readonly string[]> =>
+    await resolver.resolve4(name).catch(() => []);
+  await using _api = await serveRuntime({ path: options.socket, cluster, lookUp });
   const { forward } = options;
   await using _forward =
     forward === undefined
