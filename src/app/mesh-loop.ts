@@ -24,7 +24,7 @@ export type MeshLoop = {
   /** Called with each new moment, the first one only after every source has said all it had. */
   readonly onMoment: (moment: Moment) => void;
   /** Mistakes that only the platform knows of, in accepted objects. */
-  readonly check?: (view: ObjectsView) => readonly Problem[];
+  readonly check?: ((view: ObjectsView) => readonly Problem[]) | undefined;
   /** Milliseconds that one run of resolve took. */
   readonly onResolved: (ms: number) => void;
 };
