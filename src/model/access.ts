@@ -26,7 +26,10 @@ export type InboundPort = {
 };
 
 /** DENY first: any match denies. Then, if `allow` is not null, at least one match is needed. Order within a list has no meaning. */
-export type Access = { readonly deny: readonly AccessPolicy[]; readonly allow: readonly AccessPolicy[] | null };
+export type Access = {
+  readonly deny: readonly AccessPolicy[];
+  readonly allow: readonly AccessPolicy[] | null;
+};
 
 export type AccessPolicy = {
   /** `<namespace>/<name>` of the AuthorizationPolicy; shows up as Envoy's RBAC policy name. */

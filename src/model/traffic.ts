@@ -19,7 +19,12 @@ export type ServicePortView = {
 };
 
 /** Where a rule sends traffic: the key of one cluster. `subset` is `''` for all endpoints. */
-export type DestinationKey = { readonly service: ServiceKey; readonly host: string; readonly port: number; readonly subset: string };
+export type DestinationKey = {
+  readonly service: ServiceKey;
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string;
+};
 
 /** A cluster to be: an endpoint set and how to talk to it. The policy is already layered; absent means Weft's default. */
 export type Destination = {
@@ -32,7 +37,11 @@ export type Destination = {
 
 /** First match wins; a request that nothing matches gets 404. Already sorted. */
 export type HttpRoutes = { readonly kind: 'http'; readonly rules: readonly HttpRule[] };
-export type TcpRoutes = { readonly kind: 'tcp'; readonly backends: readonly Backend[]; readonly origins: readonly Origin[] };
+export type TcpRoutes = {
+  readonly kind: 'tcp';
+  readonly backends: readonly Backend[];
+  readonly origins: readonly Origin[];
+};
 
 export type HttpRule = {
   /** Route name in access logs: the user's rule name, else `<namespace>.<object>.<index>`; `default` without a rule. */
@@ -132,7 +141,12 @@ export type TrafficPolicy = {
 };
 export type LoadBalancer =
   | { readonly kind: 'least-request' | 'round-robin' | 'random' | 'passthrough' }
-  | { readonly kind: 'consistent-hash'; readonly on: HashOn; readonly algorithm: 'ring-hash' | 'maglev'; readonly size?: number };
+  | {
+      readonly kind: 'consistent-hash';
+      readonly on: HashOn;
+      readonly algorithm: 'ring-hash' | 'maglev';
+      readonly size?: number;
+    };
 export type HashOn =
   | { readonly kind: 'header' | 'query'; readonly name: string }
   | { readonly kind: 'cookie'; readonly name: string; readonly path?: string; readonly ttl?: Duration }
@@ -147,7 +161,11 @@ export type ConnectionPool = {
   readonly maxRequestsPerConnection?: number;
   readonly maxRetries?: number;
   readonly maxConcurrentStreams?: number;
-  readonly tcpKeepalive?: { readonly probes?: number; readonly time?: Duration; readonly interval?: Duration };
+  readonly tcpKeepalive?: {
+    readonly probes?: number;
+    readonly time?: Duration;
+    readonly interval?: Duration;
+  };
   readonly upgradeToHttp2?: boolean;
 };
 export type OutlierDetection = {
