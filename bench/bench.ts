@@ -9,6 +9,7 @@ import { loadavg } from 'node:os';
 
 const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promise<void> }>>> = {
   encode: () => import('./encode.ts'),
+  'fan-out': () => import('./fan-out.ts'),
 };
 
 const asked = process.argv.slice(2);

@@ -109,6 +109,8 @@ export function createAppliedLedger(): AppliedLedger {
     },
     fact: (workload, fact, now) => {
       const proxy = proxyOf(workload, now);
+      // Most of what is sent was never refused, and then sending it changes nothing.
+      if (fact.kind === 'sent' && proxy.open.get(keyOf(fact))?.refused === undefined) return;
       change(ledger, proxy, fact, (entry) => apply(entry, fact));
       settle(proxy, now);
     },
