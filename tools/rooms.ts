@@ -31,12 +31,18 @@ const rooms: Readonly<Record<string, Room>> = {
   snapshot: { sees: ['gen'], typesOf: ['model'], pure: true },
   xds: { sees: ['snapshot', 'gen'] },
   identity: { sees: ['model'] },
-  status: { sees: ['model'], typesOf: ['sources'] },
+  status: { sees: ['model'] },
   agent: { sees: ['identity', 'xds', 'snapshot', 'model', 'gen'] },
   // The local runtime plays the kubelet and the controllers of one machine.
-  local: { sees: ['model', 'sources', 'agent'] },
-  admin: { sees: ['model', 'snapshot', 'xds', 'status'] },
+  local: { sees: ['model', 'sources'] },
+  admin: { sees: ['model'] },
   cli: { sees: ['model', 'sources'], typesOf: ['admin'] },
+  // The loop that the other rooms serve: what there is, what it means, who gets it, what came of it.
+  'control-plane': {
+    sees: [
+      ...['sources', 'store', 'resolve', 'model', 'translate', 'snapshot', 'xds', 'identity', 'status', 'admin'],
+    ],
+  },
   app: { sees: ['*'] },
 };
 

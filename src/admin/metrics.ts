@@ -2,8 +2,8 @@
 export type ControlPlaneMetrics = {
   readonly connectedProxies: number;
   readonly syncedProxies: number;
-  /** Responses sent on discovery streams. */
-  readonly pushes: number;
+  /** Resources sent on discovery streams, each time. */
+  readonly resourcesSent: number;
   readonly nacks: number;
   /** Runs of resolve, and the seconds they took together. */
   readonly resolves: { readonly count: number; readonly seconds: number };
@@ -11,14 +11,14 @@ export type ControlPlaneMetrics = {
 
 /** Prometheus' text format. */
 export function showMetrics(metrics: ControlPlaneMetrics): string {
-  const { connectedProxies, syncedProxies, pushes, nacks, resolves } = metrics;
+  const { connectedProxies, syncedProxies, resourcesSent, nacks, resolves } = metrics;
   return [
     ...family('weft_proxies', 'gauge', 'Proxies connected, and of these in sync.'),
     `weft_proxies{state="connected"} ${connectedProxies}`,
     `weft_proxies{state="in_sync"} ${syncedProxies}`,
-    ...family('weft_pushes_total', 'counter', 'Discovery responses sent to proxies.'),
-    `weft_pushes_total ${pushes}`,
-    ...family('weft_nacks_total', 'counter', 'Discovery responses that proxies rejected.'),
+    ...family('weft_resources_sent_total', 'counter', 'Resources sent to proxies.'),
+    `weft_resources_sent_total ${resourcesSent}`,
+    ...family('weft_nacks_total', 'counter', 'Resources that proxies rejected.'),
     `weft_nacks_total ${nacks}`,
     ...family('weft_resolve_seconds', 'summary', 'Time to resolve all objects into the mesh.'),
     `weft_resolve_seconds_sum ${resolves.seconds}`,

@@ -4,11 +4,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { UpFailure } from './up-failure.ts';
+import { envoyVersions } from './version.ts';
 
 export type EnvoyBinary = { readonly path: string; readonly version: string };
-
-/** The release that every generated resource is tested against, and the oldest that knows all of them. */
-export const envoyVersions = { pinned: '1.40.0', oldest: [1, 40] } as const;
 
 export type EnvoySearch = {
   /** From the command line; then nothing else is looked at. */

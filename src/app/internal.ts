@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { bootstrap } from '../agent/agent.ts';
 import { createLogger, type Logger } from '../base/log.ts';
 import type { Io } from '../cli/cli.ts';
+import { runControlPlane } from '../control-plane/control-plane.ts';
 import { runProblems } from '../local/local.ts';
 import { defaultSettings } from '../model/mesh.ts';
 import { workloadKey } from '../model/names.ts';
 import { directorySource } from '../sources/sources.ts';
 import type { Source } from '../sources/types.ts';
-import { runControlPlane } from './control-plane.ts';
 import { type InnerParts, type PartName, type PartOptions, parentEnd, runInner } from './inner.ts';
 import { runNodeAgent } from './node-agent.ts';
 
@@ -40,6 +40,7 @@ async function controlPlane(options: PartOptions, signal: AbortSignal): Promise<
   await runControlPlane(
     {
       sources: [source(directory, log.child('sources')), source(clusterDirectory, log.child('sources'))],
+      version: options.version,
       directory,
       check: (view) => runProblems(view.list('Deployment')),
       settings: { ...defaultSettings, outboundPolicy: options.outboundPolicy },

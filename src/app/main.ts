@@ -1,6 +1,6 @@
 import { type Doors, type Io, run } from '../cli/cli.ts';
 import { socketDirectory } from './run-state.ts';
-import { envoyVersion, weftVersion } from './version.ts';
+import { envoyVersions, weftVersion } from './version.ts';
 
 /** The first Ctrl-C asks everything to end; a second one does not wait for that. */
 function interrupted(): AbortSignal {
@@ -27,7 +27,7 @@ const io: Io = {
 
 // Imported when needed: most commands never touch the mesh's own parts, and shall start at once.
 const doors: Doors = {
-  versions: { weft: weftVersion, envoy: envoyVersion },
+  versions: { weft: weftVersion, envoy: envoyVersions.pinned },
   up: async (options, to) => (await import('./start.ts')).start(options, to),
   internal: async (args, to) => (await import('./internal.ts')).internal(args, to),
   listStories: async () => (await import('./stories.ts')).listStories(),

@@ -160,7 +160,12 @@ async function openPorts({ wanted, stateDirectory }: Run, sockets: () => string 
     path: path('agent.sock'),
   });
   if (wanted.shop === undefined) return { metrics };
-  return { metrics, shop: await forwardPort(wish('shop', wanted.shopPort), path('shop.sock')) };
+  try {
+    return { metrics, shop: await forwardPort(wish('shop', wanted.shopPort), path('shop.sock')) };
+  } catch (error) {
+    metrics.close();
+    throw error;
+  }
 }
 
 function launchOptions(

@@ -1,5 +1,5 @@
 import manifest from '../../package.json' with { type: 'json' };
 
 export const weftVersion: string = manifest.version;
-/** The Envoy that Weft fetches; others from 1.36 on are used where they are found. */
-export const envoyVersion = '1.40.0';
+/** The release that every generated resource is tested against, and the oldest that knows all of them. */
+export const envoyVersions = { pinned: '1.40.0', oldest: [1, 40] } as const;

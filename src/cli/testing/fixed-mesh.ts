@@ -182,7 +182,7 @@ export function fixedReaders(directory: string, well = false): AdminReaders {
     metrics: () => ({
       connectedProxies: 2,
       syncedProxies: 1,
-      pushes: 24,
+      resourcesSent: 24,
       nacks: 1,
       resolves: { count: 3, seconds: 0.012 },
     }),

@@ -25,6 +25,8 @@ export type MeshLoop = {
   readonly onMoment: (moment: Moment) => void;
   /** Mistakes that only the platform knows of, in accepted objects. */
   readonly check?: ((view: ObjectsView) => readonly Problem[]) | undefined;
+  /** What went wrong in us with the newest objects; `undefined` when nothing did. */
+  readonly onMistake: (mistake: string | undefined) => void;
   /** Milliseconds that one run of resolve took. */
   readonly onResolved: (ms: number) => void;
 };
@@ -40,20 +42,18 @@ export async function followSources(loop: MeshLoop, signal: AbortSignal): Promis
   const rebuild = (): void => {
     scheduled = false;
     if (signal.aborted) return;
-    const view = store.view();
-    const began = performance.now();
     try {
+      const view = store.view();
+      const began = performance.now();
       const { mesh, problems } = resolver.resolve(view);
       loop.onResolved(performance.now() - began);
-      loop.onMoment({
-        view,
-        mesh,
-        refused: refused.flat(),
-        problems: [...problems, ...(loop.check?.(view) ?? [])],
-      });
+      const more = loop.check?.(view) ?? [];
+      loop.onMoment({ view, mesh, refused: refused.flat(), problems: [...problems, ...more] });
+      loop.onMistake(undefined);
     } catch (error) {
-      // Our own mistake, never the user's: the mesh stays as it was.
-      loop.log.error('could not resolve the mesh; the last one stays', { error: stackOf(error) });
+      // Our own mistake, never the user's: the mesh stays as it was, and says so.
+      loop.log.error('could not take in the objects; the last mesh stays', { error: stackOf(error) });
+      loop.onMistake(`could not take in the objects, so what runs stays as it was: ${String(error)}`);
     }
   };
   const follow = async (source: Source, index: number): Promise<void> => {

@@ -2,7 +2,7 @@ import { createLatest, type Latest } from '../base/latest.ts';
 import type { Logger } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
 import type { Mesh } from '../model/mesh.ts';
-import { type WorkloadKey, workloadKey } from '../model/names.ts';
+import type { WorkloadKey } from '../model/names.ts';
 import type { Problem } from '../model/problem.ts';
 import { resourceTypes } from '../snapshot/resource.ts';
 import { changes, checkReferences, createEncoder, references, type Snapshot } from '../snapshot/snapshot.ts';
@@ -37,6 +37,7 @@ type Proxy = {
   readonly key: WorkloadKey;
   readonly snapshots: Latest<Snapshot>;
   last: Wanted | undefined;
+  mistake: Problem | undefined;
 };
 
 export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
@@ -49,7 +50,8 @@ export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
     if (!now.inbound.has(proxy.key)) return;
     const { last } = proxy;
     const wanted = translate(now, proxy.key, last);
-    if (wanted === undefined) return;
+    proxy.mistake = 'mistake' in wanted ? wanted.mistake : undefined;
+    if ('mistake' in wanted) return;
     proxy.last = wanted;
     if (wanted.snapshot === last?.snapshot) return;
     ledger.want(proxy.node.id, wanted.snapshot, clock());
@@ -67,10 +69,14 @@ export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
     refresh: (now) => {
       mesh = now;
       for (const proxy of proxies.values()) update(proxy, now);
+      // The stream of a pod that goes ends before the pod does: what it had is let go when it is gone.
+      for (const id of ledger.workloads()) {
+        if (!proxies.has(id) && !now.workloads.has(keyOf(id))) ledger.forget(id);
+      }
     },
     open: async function* (node, signal) {
       const key = keyOf(node.id);
-      const proxy: Proxy = { node, key, snapshots: createLatest(), last: undefined };
+      const proxy: Proxy = { node, key, snapshots: createLatest(), last: undefined, mistake: undefined };
       proxies.set(node.id, proxy);
       try {
         if (mesh !== undefined) update(proxy, mesh);
@@ -79,7 +85,7 @@ export function createProxies({ ledger, clock, log }: ProxiesOptions): Proxies {
         close(proxy);
       }
     },
-    problems: () => [...new Set([...proxies.values()].flatMap(({ last }) => last?.problems ?? []))],
+    problems: () => [...new Set([...proxies.values()].flatMap(problemsOf))],
     connected: () => new Set(proxies.keys()),
     describe: (node) => {
       const proxy = proxies.get(node.id);
@@ -96,8 +102,16 @@ type Wanted = {
   readonly problems: readonly Problem[];
 };
 
-/** `undefined` after a mistake of our own: that proxy keeps its last snapshot, and the others go on. */
-type Translate = (mesh: Mesh, workload: WorkloadKey, last: Wanted | undefined) => Wanted | undefined;
+/** After a mistake of our own that proxy keeps its last snapshot, and the others go on. */
+type Translate = (
+  mesh: Mesh,
+  workload: WorkloadKey,
+  last: Wanted | undefined,
+) => Wanted | { readonly mistake: Problem };
+
+function problemsOf({ last, mistake }: Proxy): readonly Problem[] {
+  return [...(last?.problems ?? []), ...(mistake === undefined ? [] : [mistake])];
+}
 
 function createTranslation(log: Logger): Translate {
   const translator = createTranslator();
@@ -119,8 +133,21 @@ function createTranslation(log: Logger): Translate {
     } catch (error) {
       const reason = error instanceof Error ? error.stack : String(error);
       log.error('could not translate for a proxy; its last snapshot stays', { workload, reason });
-      return undefined;
+      return { mistake: ourMistake(mesh, workload, error) };
     }
+  };
+}
+
+function ourMistake(mesh: Mesh, workload: WorkloadKey, error: unknown): Problem {
+  const pod = { group: '', kind: 'Pod', namespace: '', name: workload };
+  return {
+    code: 'WEFT-1302',
+    severity: 'error',
+    reason: 'InternalError',
+    message: `Weft could not make the configuration of ${workload}, whose proxy keeps its last one: ${String(error)}`,
+    fix: 'undo the last change, and report this with the log of the control plane',
+    ref: mesh.workloads.get(workload)?.origin ?? pod,
+    field: '',
   };
 }
 
@@ -144,6 +171,6 @@ type NamedType = (typeof namedTypes)[number];
 
 /** A node id is a workload's key; whether there is such a workload, the mesh says. */
 function keyOf(node: string): WorkloadKey {
-  const [namespace = '', name = ''] = node.split('/');
-  return workloadKey(namespace, name);
+  // A key is only ever looked up, so that a wrong one finds nothing.
+  return node as WorkloadKey;
 }

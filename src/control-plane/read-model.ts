@@ -13,9 +13,10 @@ import { type AppliedLedger, conditions } from '../status/status.ts';
 import { allKinds } from './kinds.ts';
 import type { Moment } from './mesh-loop.ts';
 import type { Proxies } from './proxies.ts';
-import { weftVersion } from './version.ts';
 
 export type ReadModelOptions = {
+  /** Of this program. */
+  readonly version: string;
   readonly sources: readonly Source[];
   readonly directory: string;
   readonly settings: MeshSettings;
@@ -28,8 +29,10 @@ export type ReadModelOptions = {
   readonly expiries: ReadonlyMap<string, number>;
   /** `undefined` until the sources have said all they had. */
   readonly moment: () => Moment | undefined;
+  /** What went wrong in us with the newest objects. */
+  readonly mistake: () => string | undefined;
   readonly issuerExpires: () => number;
-  readonly metrics: () => Pick<ControlPlaneMetrics, 'pushes' | 'nacks' | 'resolves'>;
+  readonly metrics: () => Pick<ControlPlaneMetrics, 'resourcesSent' | 'nacks' | 'resolves'>;
 };
 
 /** How long facts are gathered before conditions are worked out again. */
@@ -79,7 +82,8 @@ export function createReadModel(options: ReadModelOptions): AdminReaders & { rea
         ...options.metrics(),
       };
     },
-    unhealthy: () => (options.moment() === undefined ? 'the sources have not said all they have' : undefined),
+    unhealthy: () =>
+      options.moment() === undefined ? 'the sources have not said all they have' : options.mistake(),
   };
 }
 
@@ -92,7 +96,7 @@ function meshStatus(of: ReadModelOptions, all: readonly ObjectEntry[]): MeshStat
     apiVersion: 'weft.dev/v1alpha1',
     kind: 'MeshStatus',
     controlPlane: {
-      version: weftVersion,
+      version: of.version,
       startedAt: iso(of.startedAt),
       trustDomain: of.settings.trustDomain,
       outboundPolicy: of.settings.outboundPolicy,
@@ -213,7 +217,25 @@ function parentRefsOf({ spec }: Shown): readonly Readonly<Record<string, unknown
 
 function allProblems(options: ReadModelOptions): readonly (Problem | LocatedProblem)[] {
   const moment = options.moment();
-  return [...(moment?.refused ?? []), ...(moment?.problems ?? []), ...options.proxies.problems()];
+  const mistake = options.mistake();
+  return [
+    ...(mistake === undefined ? [] : [ourMistake(mistake)]),
+    ...(moment?.refused ?? []),
+    ...(moment?.problems ?? []),
+    ...options.proxies.problems(),
+  ];
+}
+
+function ourMistake(text: string): Problem {
+  return {
+    code: 'WEFT-1302',
+    severity: 'error',
+    reason: 'InternalError',
+    message: `Weft ${text}`,
+    fix: 'undo the last change, and report this with the log of the control plane',
+    ref: { group: 'weft.dev', kind: 'Mesh', namespace: '', name: 'mesh' },
+    field: '',
+  };
 }
 
 function problemEntries(options: ReadModelOptions): readonly ProblemEntry[] {
