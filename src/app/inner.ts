@@ -84,9 +84,7 @@ export async function runInner(
       if (!wanted.aborted) throw new Error(`${name} ended by itself`);
     } catch (error) {
       failure ??= error;
-      log.error(`${name} failed`, {
-        reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
+      log.error(`${name} failed`, explained(error));
       end.abort();
     }
   };
@@ -99,6 +97,13 @@ export async function runInner(
   partsEnd.abort();
   await Promise.all(running);
   return failure === undefined ? 0 : 1;
+}
+
+/** Of a failure that we know, what to do; of any other, where it came from. */
+function explained(error: unknown): { readonly reason: string; readonly fix?: string } {
+  if (!(error instanceof Error)) return { reason: String(error) };
+  if ('fix' in error && typeof error.fix === 'string') return { reason: error.message, fix: error.fix };
+  return { reason: error.stack ?? error.message };
 }
 
 type PartContext = { readonly options: PartOptions; readonly parts: InnerParts; readonly log: Logger };

@@ -125,6 +125,17 @@ async function prepareDirectory(directory: string, stateDirectory: string): Prom
   }
 }
 
+/** Something of the state directory; a disk may be full. */
+async function kept<T>(stateDirectory: string, work: Promise<T>): Promise<T> {
+  return await work.catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UpFailure(`${stateDirectory} cannot be written: ${why}`, {
+      fixes: ['make room there, or copy the directory to a disk that has some'],
+      cause,
+    });
+  });
+}
+
 /** A mesh that was just killed takes the kernel a moment to clear away. */
 async function settledRunState(stateDirectory: string): Promise<RunState | undefined> {
   let state = await readRunState(stateDirectory);
@@ -153,7 +164,7 @@ async function openPorts({ wanted, stateDirectory }: Run, sockets: () => string 
     port,
     isDefault: port === defaultPorts[name],
   });
-  const token = await metricsToken(stateDirectory);
+  const token = await kept(stateDirectory, metricsToken(stateDirectory));
   const metrics = await serveMetrics({
     wish: wish('metrics', wanted.metricsPort),
     token,
@@ -222,8 +233,8 @@ async function accompany(run: Run, company: Company): Promise<number> {
     ...(ports.shop === undefined ? {} : { shopUrl: `http://127.0.0.1:${ports.shop.port}` }),
     metricsUrl: `http://127.0.0.1:${ports.metrics.port}/metrics`,
   };
-  await writeRunState(stateDirectory, state);
   try {
+    await kept(stateDirectory, writeRunState(stateDirectory, state));
     const shown = new AbortController();
     const showing = showStart(run, company, { state, signal: AbortSignal.any([shown.signal, io.signal]) });
     const end = await Promise.race([mesh.ended, aborted(io.signal)]);
@@ -238,6 +249,8 @@ async function accompany(run: Run, company: Company): Promise<number> {
       fixes: ['start it again; what it kept is in the directory alone'],
     });
   } finally {
+    // Whatever came in between: without us there is no mesh.
+    mesh.kill();
     await removeRunState(stateDirectory, state);
   }
 }
