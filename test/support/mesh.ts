@@ -71,6 +71,8 @@ export type MeshOptions = {
   readonly demo?: true;
   readonly files?: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
+  /** Words before the command line, to run it in another place or as another user. */
+  readonly below?: (directory: string) => readonly string[];
   /** Hand it over before everything is ready. */
   readonly unready?: true;
 };
@@ -106,15 +108,17 @@ export async function startMesh(options: MeshOptions = {}): Promise<Mesh> {
 }
 
 /** The program as users start it, but ended by the kernel when this test process ends. */
-async function startUp(directory: string, { demo, flags = [] }: MeshOptions): Promise<ChildProcess> {
+async function startUp(directory: string, options: MeshOptions): Promise<ChildProcess> {
+  const { demo, flags = [], below = () => [] } = options;
   const metrics = String(await freePort());
   const shop = String(await freePort());
   const args = ['--dir', directory, '--metrics-port', metrics, '--shop-port', shop, ...flags];
-  return spawn(
-    'setpriv',
-    ['--pdeathsig', 'KILL', process.execPath, bundle, 'up', ...(demo ? ['--demo'] : []), ...args],
-    { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'], env: programEnv() },
-  );
+  const program = [process.execPath, bundle, 'up', ...(demo ? ['--demo'] : []), ...args];
+  return spawn('setpriv', ['--pdeathsig', 'KILL', ...below(directory), ...program], {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: programEnv(),
+  });
 }
 
 export async function freePort(): Promise<number> {
