@@ -1,28 +1,20 @@
 import { spawn } from 'node:child_process';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { captureRules, releaseRules } from './capture-rules.ts';
+import { captureRules } from './capture-rules.ts';
 import { AgentError, reasonOf } from './errors.ts';
-
-/** Brings a pod's TCP traffic to its sidecar. Idempotent; the rules come as one transaction or not at all. */
-export async function capture(netns: string): Promise<void> {
-  await applyRules(netns, captureRules);
-}
-
-export async function release(netns: string): Promise<void> {
-  await applyRules(netns, releaseRules);
-}
 
 const maxErrorLength = 2_000;
 const timeout = 10_000;
 /** The namespace's place among the child's open files. */
 const childFd = 3;
 
-async function applyRules(netns: string, rules: string): Promise<void> {
+/** Brings a pod's TCP traffic to its sidecar. Idempotent; the rules come as one transaction or not at all. */
+export async function capture(netns: string): Promise<void> {
   // Held open, so that what was looked at is what is entered, whatever happens to the path meanwhile.
   await using namespace = await openNamespace(netns);
   await refuseOwn(namespace, netns);
   try {
-    await run(['nsenter', `--net=/proc/self/fd/${childFd}`, 'nft', '-f', '-'], rules, namespace.fd);
+    await run(['nsenter', `--net=/proc/self/fd/${childFd}`, 'nft', '-f', '-'], captureRules, namespace.fd);
   } catch (error) {
     throw new AgentError('WEFT-2204', {
       message: `The capture rules cannot be written into ${netns}: ${reasonOf(error)}.`,

@@ -29,5 +29,14 @@ export const secretNames = { workload: 'default', trustBundle: 'ROOTCA' } as con
 /** Ports of a meshed pod that belong to the mesh: where capture sends traffic, and where readiness is asked. */
 export const meshPorts = { outbound: 15001, inbound: 15006, ready: 15021 } as const;
 
+/**
+ * Traffic of the sidecar to its own pod leaves from this address, which no one else has: capture knows it by that, and the app
+ * sees a caller on loopback.
+ */
+export const ownTrafficSource = '127.0.0.6';
+
+/** The one call of the agent to the control plane beside discovery: JSON `{csr, token}` in, a certificate out. */
+export const signMethod = '/weft.agent.v1.NodeAgent/SignCertificate';
+
 /** The user that Envoy runs as; its own traffic is what capture leaves alone. */
 export const proxyUid = 1337;

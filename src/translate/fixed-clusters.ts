@@ -5,6 +5,7 @@ import {
   ClusterSchema,
 } from '../../gen/envoy/config/cluster/v3/cluster_pb.ts';
 import type { BindConfigSchema } from '../../gen/envoy/config/core/v3/address_pb.ts';
+import { ownTrafficSource } from '../model/names.ts';
 import type { EnvoyResource } from '../snapshot/resource.ts';
 import { circuitBreakers } from './cluster-policy.ts';
 import { duration } from './envoy/duration.ts';
@@ -13,12 +14,8 @@ import { type ClusterName, fixedClusters } from './names.ts';
 
 type ClusterPart = Init<typeof ClusterSchema>;
 
-/**
- * Traffic to the pod itself leaves from this address, which no one else has: capture knows it by that, and the app
- * sees a caller on loopback.
- */
 export const ownTraffic: Init<typeof BindConfigSchema> = {
-  sourceAddress: { address: '127.0.0.6', portSpecifier: { case: 'portValue', value: 0 } },
+  sourceAddress: { address: ownTrafficSource, portSpecifier: { case: 'portValue', value: 0 } },
 };
 export const ownTrafficIpv6: Init<typeof BindConfigSchema> = {
   sourceAddress: { address: '::6', portSpecifier: { case: 'portValue', value: 0 } },
