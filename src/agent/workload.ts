@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createLatest } from '../base/latest.ts';
 import type { Logger } from '../base/log.ts';
 import { backoff, type Clock, sleep } from '../base/time.ts';
-import { proxyUid, workloadKey } from '../model/names.ts';
+import { proxyUid, signMethod, workloadKey } from '../model/names.ts';
 import { joinSnapshots, type Snapshot } from '../snapshot/snapshot.ts';
 import {
   type AdsConnection,
@@ -22,8 +22,6 @@ import { type Certificate, keepCertificate } from './certificate.ts';
 import { AgentError, reasonOf } from './errors.ts';
 import type { WorkloadRequest } from './request.ts';
 import { secretsOf } from './secrets.ts';
-
-export const signMethod = '/weft.agent.v1.NodeAgent/SignCertificate';
 
 export type WorkloadState = {
   readonly namespace: string;

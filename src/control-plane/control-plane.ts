@@ -1,11 +1,12 @@
 import { type ControlPlaneMetrics, serveAdmin } from '../admin/admin.ts';
+import { signMethod } from '../model/names.ts';
 import type { Source } from '../sources/types.ts';
 import { createAppliedLedger } from '../status/status.ts';
 import { type Fact, serveAds } from '../xds/xds.ts';
 import { followSources, type MeshLoop, type Moment } from './mesh-loop.ts';
 import { createProxies } from './proxies.ts';
 import { createReadModel } from './read-model.ts';
-import { createSigning, type SigningOptions, signMethod } from './signing.ts';
+import { createSigning, type SigningOptions } from './signing.ts';
 
 export type ControlPlaneOptions = SigningOptions & {
   /** Of this program. */

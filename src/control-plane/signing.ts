@@ -5,8 +5,6 @@ import { IdentityError, loadOrCreateAuthority, type TokenKeys, verifyToken } fro
 import type { MeshSettings } from '../model/mesh.ts';
 import { callRefused } from '../xds/xds.ts';
 
-export const signMethod: string = '/weft.agent.v1.NodeAgent/SignCertificate';
-
 export type SigningOptions = {
   readonly settings: MeshSettings;
   /** The CA's own directory. */

@@ -24,7 +24,7 @@ import {
   type TokenIssuer,
   verifyToken,
 } from '../../src/identity/identity.ts';
-import { workloadKey } from '../../src/model/names.ts';
+import { signMethod, workloadKey } from '../../src/model/names.ts';
 import { typeUrls } from '../../src/snapshot/resource.ts';
 import type { Snapshot } from '../../src/snapshot/snapshot.ts';
 import { type AdsServer, type Fact, serveAds } from '../../src/xds/xds.ts';
@@ -181,8 +181,6 @@ async function serveControlPlane(plane: ControlPlane): Promise<AdsServer> {
     methods: { [signMethod]: async (asked) => await sign(plane, asked) },
   });
 }
-
-const signMethod = '/weft.agent.v1.NodeAgent/SignCertificate';
 
 async function sign({ authority, issuer }: ControlPlane, asked: unknown): Promise<SignedChain> {
   // The agent's own message: what is wrong in it makes the call fail.
