@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { createLogger, type Logger } from '../base/log.ts';
 import { createTokenIssuer, type PodIdentity } from '../identity/identity.ts';
 import { type Pod, runLocal } from '../local/local.ts';
+import { shownAs } from '../model/service.ts';
 import type { Source } from '../sources/types.ts';
 import { superviseChild } from './child.ts';
 import { innerSockets } from './run-state.ts';
@@ -172,8 +173,7 @@ function identityOf({ namespace, name, uid, workload, template }: Pod): PodIdent
     pod: { name, uid },
     node: 'local',
     workload,
-    app: labels['app'] ?? labels['app.kubernetes.io/name'] ?? workload,
-    version: labels['version'] ?? 'latest',
+    ...shownAs(labels, workload),
   };
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { sleep } from '../base/time.ts';
+import { defaultSettings } from '../model/mesh.ts';
 import { aborted } from './aborted.ts';
 import { podNetwork } from './addresses.ts';
 import { isReady, type Machine, type Pod, type PodState, podDirectory } from './machine.ts';
@@ -130,7 +131,8 @@ export function appEnvironment(pod: Pod, path: string): Record<string, string> {
 export async function writePodFiles(pod: Pod): Promise<void> {
   const directory = podDirectory(pod);
   await mkdir(directory, { recursive: true });
-  const search = `${pod.namespace}.svc.cluster.local svc.cluster.local cluster.local`;
+  const { clusterDomain } = defaultSettings;
+  const search = `${pod.namespace}.svc.${clusterDomain} svc.${clusterDomain} ${clusterDomain}`;
   await writeFile(
     `${directory}/resolv.conf`,
     `nameserver ${podNetwork.gateway}\nsearch ${search}\noptions ndots:5\n`,

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { createServer, type Socket } from 'node:net';
 import packet, { type Answer, type DecodedPacket, type Packet } from 'dns-packet';
 import type { Logger } from '../base/log.ts';
+import { defaultSettings } from '../model/mesh.ts';
 import type { ServiceSpec } from '../sources/specs.ts';
 import type { KubeObject } from '../sources/types.ts';
 import type { EndpointSlice } from './endpoints.ts';
@@ -9,7 +10,6 @@ import type { EndpointSlice } from './endpoints.ts';
 /** Addresses by full name, in lower case and without the last dot. */
 export type Zone = ReadonlyMap<string, readonly string[]>;
 
-const clusterDomain = 'cluster.local';
 const ttl = 5;
 
 /** The names of all Services: a VIP, or for a headless Service the pods that are ready. */
@@ -24,7 +24,10 @@ export function makeZone(services: Iterable<KubeObject>, slices: readonly Endpoi
         .filter((slice) => slice.namespace === namespace && slice.service === name)
         .flatMap(({ endpoints }) => endpoints.filter((endpoint) => endpoint.ready).map(({ ip }) => ip));
     if (clusterIP === undefined || clusterIP === '') continue;
-    zone.set(`${name}.${namespace}.svc.${clusterDomain}`, clusterIP === 'None' ? ready() : [clusterIP]);
+    zone.set(
+      `${name}.${namespace}.svc.${defaultSettings.clusterDomain}`,
+      clusterIP === 'None' ? ready() : [clusterIP],
+    );
   }
   return zone;
 }

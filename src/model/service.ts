@@ -53,9 +53,8 @@ export type Workload = {
   readonly name: string;
   readonly serviceAccount: string;
   readonly identity: SpiffeId;
-  /** Label `app`, else `app.kubernetes.io/name`, else the workload's name. */
+  /** By `shownAs`. */
   readonly app: string;
-  /** Label `version`, else `latest`. */
   readonly version: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly addresses: readonly string[];
@@ -63,3 +62,14 @@ export type Workload = {
   readonly meshed: boolean;
   readonly origin: ObjectRef;
 };
+
+/**
+ * What a workload is called in metrics, and in the certificates that attest it: label `app`, else `app.kubernetes.io/name`, else
+ * the workload's name; label `version`, else `latest`.
+ */
+export function shownAs(labels: Workload['labels'], workload: string): Pick<Workload, 'app' | 'version'> {
+  return {
+    app: labels['app'] ?? labels['app.kubernetes.io/name'] ?? workload,
+    version: labels['version'] ?? 'latest',
+  };
+}

@@ -1,6 +1,6 @@
 import type { MeshSettings } from '../model/mesh.ts';
 import { spiffeId, workloadKey } from '../model/names.ts';
-import type { Workload } from '../model/service.ts';
+import { shownAs, type Workload } from '../model/service.ts';
 import type { PodObject } from '../sources/specs.ts';
 import { wellKnown } from './labels.ts';
 import { refOf } from './problems.ts';
@@ -32,8 +32,7 @@ export function readPod(pod: PodObject, { trustDomain }: MeshSettings): ReadPod 
     name,
     serviceAccount,
     identity: spiffeId(trustDomain, namespace, serviceAccount),
-    app: labels['app'] ?? labels['app.kubernetes.io/name'] ?? name,
-    version: labels['version'] ?? 'latest',
+    ...shownAs(labels, name),
     labels,
     addresses: ips.length > 0 ? ips : status?.podIP ? [status.podIP] : [],
     meshed: labels[wellKnown.tlsMode] === 'istio',
