@@ -10,6 +10,10 @@ import { loadavg } from 'node:os';
 const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promise<void> }>>> = {
   encode: () => import('./encode.ts'),
   'fan-out': () => import('./fan-out.ts'),
+  propagation: () => import('./propagation.ts'),
+  'first-request': () => import('./first-request.ts'),
+  'sidecar-pair': () => import('./sidecar-pair.ts'),
+  'cli-start': () => import('./cli-start.ts'),
 };
 
 const asked = process.argv.slice(2);

@@ -24,7 +24,7 @@ export async function run(): Promise<void> {
   try {
     stack.defer(() => rmSync(directory, { recursive: true, force: true }));
     const start = async (script: string, ...flags: string[]): Promise<Child> =>
-      stack.use(await startChild(`fan-out/${script}`, flags));
+      stack.use(await startChild(`fan-out/${script}`, { flags }));
     const ours = {
       child: await start('control-plane.ts', '--expose-gc'),
       socket: join(directory, 'ours.sock'),

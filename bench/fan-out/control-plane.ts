@@ -2,9 +2,9 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runControlPlane } from '../../src/app/control-plane.ts';
 import { createLatest } from '../../src/base/latest.ts';
 import { createLogger } from '../../src/base/log.ts';
+import { runControlPlane } from '../../src/control-plane/control-plane.ts';
 import { defaultSettings } from '../../src/model/mesh.ts';
 import type { Source, SourceEvent } from '../../src/sources/types.ts';
 import { answer } from '../support/child.ts';
@@ -43,6 +43,7 @@ answer({
           source,
         ],
         directory,
+        version: 'bench',
         settings: defaultSettings,
         socket,
         adminSocket: join(directory, 'admin.sock'),

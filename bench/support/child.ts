@@ -1,29 +1,37 @@
 /** A benchmark's other processes: Node scripts beside it, each asked by messages, each ended with it. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 /** What is asked, by name; the rest is for who answers. */
-export type Question = { readonly kind: string };
+export type Question = { readonly kind: string; readonly [field: string]: unknown };
 
 export type Child = AsyncDisposable & {
   readonly pid: number;
-  /** Sends a request and gives its answer. Rejects when the script throws, ends, or takes too long. */
-  readonly ask: <T>(question: Question, withinMs?: number) => Promise<T>;
+  /** Sends a question and gives its answer. Rejects when the script throws, ends, or takes too long. */
+  readonly ask: <T = void>(question: Question, withinMs?: number) => Promise<T>;
 };
 
 type Answer = { readonly id: number; readonly value?: unknown; readonly error?: string };
 
+export type ChildOptions = {
+  /** For Node. */
+  readonly flags?: readonly string[];
+  /** A command that starts the command after it, such as `nsenter`. */
+  readonly through?: readonly string[];
+};
+
 /** Starts `bench/<script>`; resolves when it answers. */
-export async function startChild(script: string, execArgv: readonly string[] = []): Promise<Child> {
-  const child = fork(join(import.meta.dirname, '..', script), [], {
-    execArgv: [...execArgv],
+export async function startChild(script: string, options: ChildOptions = {}): Promise<Child> {
+  const { flags = [], through = [] } = options;
+  const [command = '', ...args] = [...through, process.execPath, ...flags];
+  const child = spawn(command, [...args, join(import.meta.dirname, '..', script)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const waiting = new Map<number, (answer: Answer) => void>();
   let asked = 0;
   child.on('message', (answer: Answer) => waiting.get(answer.id)?.(answer));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const ask = async <T>(question: Question, withinMs = 60_000): Promise<T> => {
+  const ask = async <T = void>(question: Question, withinMs = 60_000): Promise<T> => {
     const id = asked++;
     const answer = await new Promise<Answer>((resolve, reject) => {
       const timer = setTimeout(
@@ -43,11 +51,17 @@ export async function startChild(script: string, execArgv: readonly string[] = [
     // Both ends are ours, and stand side by side.
     return answer.value as T;
   };
+  const askSafely: Child['ask'] = (question, withinMs) => {
+    const answered = ask<never>(question, withinMs);
+    // Whoever fails before it waits for an answer has said what was wrong.
+    answered.catch(() => {});
+    return answered;
+  };
   await ask({ kind: 'hello' });
   return {
     // It has answered, so it has a pid.
     pid: child.pid as number,
-    ask,
+    ask: askSafely,
     async [Symbol.asyncDispose]() {
       end(child);
       await exited;
