@@ -1,9 +1,10 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { reasonOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Edge } from './edges.ts';
 import type { AdminAnswer } from './envoy-admin.ts';
-import { AgentError, reasonOf } from './errors.ts';
+import { AgentError } from './errors.ts';
 import { type PodName, parsePodName, parseWindow, readJson } from './request.ts';
 
 /** What the platform, and nobody else on the machine, may ask of the agent. */

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { reasonOf } from '../base/errors.ts';
 import { captureRules } from './capture-rules.ts';
-import { AgentError, reasonOf } from './errors.ts';
+import { AgentError } from './errors.ts';
 
 const maxErrorLength = 2_000;
 const timeout = 10_000;

@@ -1,8 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { reasonOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { backoff, type Clock } from '../base/time.ts';
 import { createKeyAndCsr, renewalTime } from '../identity/identity.ts';
-import { AgentError, reasonOf } from './errors.ts';
+import { AgentError } from './errors.ts';
 
 /** A workload's certificate with its key; PEM. The key exists in this process's memory and in its Envoy's, nowhere else. */
 export type Certificate = {

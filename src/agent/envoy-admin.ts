@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
-import { AgentError, reasonOf } from './errors.ts';
+import { reasonOf } from '../base/errors.ts';
+import { AgentError } from './errors.ts';
 
 export type AdminAnswer = { readonly status: number; readonly contentType: string; readonly body: string };
 

@@ -1,3 +1,5 @@
+import { CodedError } from '../base/errors.ts';
+
 /** Every way this room fails, by stable code. One meaning a code, for ever. */
 export const agentCodes = {
   'WEFT-2201': 'the request to the node agent is not valid',
@@ -12,19 +14,6 @@ export const agentCodes = {
 
 export type AgentCode = keyof typeof agentCodes;
 
-/** What went wrong, where, why, and what to do. Never holds a token or a key. */
-export class AgentError extends Error {
-  readonly code: AgentCode;
-  readonly fix: string;
-
-  constructor(code: AgentCode, problem: { message: string; fix: string; cause?: unknown }) {
-    super(problem.message, { cause: problem.cause });
-    this.name = 'AgentError';
-    this.code = code;
-    this.fix = problem.fix;
-  }
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+export class AgentError extends CodedError<AgentCode> {
+  override readonly name = 'AgentError';
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reasonOf } from '../base/errors.ts';
 import { createLatest } from '../base/latest.ts';
 import type { Logger } from '../base/log.ts';
 import { backoff, type Clock, sleep } from '../base/time.ts';
@@ -19,7 +20,7 @@ import {
 } from '../xds/xds.ts';
 import { capture } from './capture.ts';
 import { type Certificate, keepCertificate } from './certificate.ts';
-import { AgentError, reasonOf } from './errors.ts';
+import { AgentError } from './errors.ts';
 import type { WorkloadRequest } from './request.ts';
 import { secretsOf } from './secrets.ts';
 

@@ -1,3 +1,5 @@
+import { CodedError } from '../base/errors.ts';
+
 /** Every way this room fails, by stable code. One meaning a code, for ever. */
 export const identityCodes = {
   'WEFT-2101': 'the CA directory cannot be written',
@@ -14,17 +16,8 @@ export const identityCodes = {
 
 export type IdentityCode = keyof typeof identityCodes;
 
-/** What went wrong, where, why, and what to do. Never holds a token or a key. */
-export class IdentityError extends Error {
-  readonly code: IdentityCode;
-  readonly fix: string;
-
-  constructor(code: IdentityCode, problem: { message: string; fix: string; cause?: unknown }) {
-    super(problem.message, { cause: problem.cause });
-    this.name = 'IdentityError';
-    this.code = code;
-    this.fix = problem.fix;
-  }
+export class IdentityError extends CodedError<IdentityCode> {
+  override readonly name = 'IdentityError';
 }
 
 /** Node's own code of a failed system call (`EACCES`, `ENOSPC`), or the message when there is none. */

@@ -26,11 +26,11 @@ import {
   createTokenIssuer,
   loadOrCreateAuthority,
   type PodIdentity,
-  podIdentity,
   renewalTime,
   type VerifiedPod,
   verifyToken,
 } from './identity.ts';
+import { identityOf } from './token.ts';
 
 const now = Date.UTC(2030, 0, 1);
 const hour = 3_600_000;
@@ -333,7 +333,7 @@ test('every signing is logged, and neither token nor key is', async () => {
 
 test('a good token gives the pod back', async () => {
   assert.deepEqual(await verifiedPod(), pod);
-  assert.equal(podIdentity(pod, 'example.org'), 'spiffe://example.org/ns/campus/sa/pay');
+  assert.equal(identityOf(pod, 'example.org'), 'spiffe://example.org/ns/campus/sa/pay');
 });
 
 test('bad tokens are refused', async () => {

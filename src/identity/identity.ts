@@ -8,7 +8,6 @@ import { makeCsr, makeKeyPair, privatePem, publicKeyOf } from './csr.ts';
 import { IdentityError } from './errors.ts';
 import {
   checkToken,
-  identityOf,
   type PodIdentity,
   type TokenCheck,
   type TokenKeys,
@@ -151,11 +150,6 @@ export async function verifyToken(
   check: Omit<TokenCheck, 'audience'> & { readonly audience?: string },
 ): Promise<VerifiedPod> {
   return await checkToken({ audience: tokenAudience, ...check });
-}
-
-/** The SPIFFE ID that a pod's certificates carry. */
-export function podIdentity(pod: PodIdentity, trustDomain: string): string {
-  return identityOf(pod, trustDomain);
 }
 
 /** A new key, in memory only, and the request that proves that its maker holds it. Both PEM. */

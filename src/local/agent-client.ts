@@ -1,7 +1,8 @@
 import { request } from 'node:http';
+import { reasonOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { type Clock, sleep } from '../base/time.ts';
-import { LocalError, reasonOf } from './errors.ts';
+import { LocalError } from './errors.ts';
 
 /** A meshed pod, as the node agent is told of it. */
 export type AgentWorkload = {

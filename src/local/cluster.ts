@@ -1,8 +1,8 @@
+import { reasonOf } from '../base/errors.ts';
 import type { Problem } from '../model/problem.ts';
 import type { KubeObject, SourceEvent } from '../sources/types.ts';
 import type { Addresses } from './addresses.ts';
 import { type EndpointPod, type EndpointSlice, endpointSlices, sliceObject } from './endpoints.ts';
-import { reasonOf } from './errors.ts';
 import { applyRules, serviceRules } from './kube-proxy.ts';
 import { isReady, type Machine } from './machine.ts';
 import type { PodNetwork } from './network.ts';

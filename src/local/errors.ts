@@ -1,3 +1,5 @@
+import { CodedError } from '../base/errors.ts';
+
 /** Every way this room fails, by stable code. One meaning a code, for ever. */
 export const localCodes = {
   'WEFT-2501': 'a system command failed',
@@ -9,19 +11,6 @@ export const localCodes = {
 
 export type LocalCode = keyof typeof localCodes;
 
-/** What went wrong, where, why, and what to do. */
-export class LocalError extends Error {
-  readonly code: LocalCode;
-  readonly fix: string;
-
-  constructor(code: LocalCode, problem: { message: string; fix: string; cause?: unknown }) {
-    super(problem.message, { cause: problem.cause });
-    this.name = 'LocalError';
-    this.code = code;
-    this.fix = problem.fix;
-  }
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+export class LocalError extends CodedError<LocalCode> {
+  override readonly name = 'LocalError';
 }

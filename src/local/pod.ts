@@ -1,7 +1,7 @@
+import { reasonOf } from '../base/errors.ts';
 import { sleep } from '../base/time.ts';
 import { aborted } from './aborted.ts';
 import { removePodFiles, superviseApp, writePodFiles } from './app.ts';
-import { reasonOf } from './errors.ts';
 import { isReady, type Machine, type Pod, type PodState } from './machine.ts';
 import { addPodNetwork, type PodNetwork } from './network.ts';
 import { createOutput, type Output } from './output.ts';
