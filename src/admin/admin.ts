@@ -8,7 +8,15 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Logger } from '../base/log.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import { type ControlPlaneMetrics, showMetrics } from './metrics.ts';
-import type { AdminError, MeshStatus, ObjectList, ObjectQuery, ProblemList, ProxyList } from './types.ts';
+import type {
+  AdminError,
+  MeshStatus,
+  ObjectList,
+  ObjectQuery,
+  ProblemList,
+  ProxyList,
+  Validation,
+} from './types.ts';
 
 export type { ControlPlaneMetrics } from './metrics.ts';
 
@@ -18,6 +26,7 @@ export type AdminReaders = {
   readonly objects: (query: ObjectQuery) => ObjectList;
   readonly proxies: () => ProxyList;
   readonly problems: () => ProblemList;
+  readonly validate: (text: string) => Validation;
   readonly metrics: () => ControlPlaneMetrics;
   /** `undefined` when well, else what is wrong. */
   readonly unhealthy: () => string | undefined;
@@ -29,9 +38,11 @@ export type AdminOptions = { readonly path: string; readonly read: AdminReaders;
 export async function serveAdmin({ path, read, log }: AdminOptions): Promise<AsyncDisposable> {
   await rm(path, { force: true });
   const server = createServer((request, response) => {
-    const answer = answerTo(request, read, log);
-    response.writeHead(answer.status, { 'content-type': answer.type, 'cache-control': 'no-store' });
-    response.end(answer.body);
+    void bodyOf(request).then((body) => {
+      const answer = answerTo({ request, body }, read, log);
+      response.writeHead(answer.status, { 'content-type': answer.type, 'cache-control': 'no-store' });
+      response.end(answer.body);
+    });
   });
   await listen(server, path);
   return {
@@ -67,12 +78,18 @@ type Answer = { readonly status: number; readonly type: string; readonly body: s
 
 const textType = 'text/plain; charset=utf-8';
 
-type Route = (read: AdminReaders, query: URLSearchParams) => Answer;
+type Asked = { readonly query: URLSearchParams; readonly body: string };
+type Route = (read: AdminReaders, asked: Asked) => Answer;
+/** Takes objects as YAML in its body, and only says what would be said of them. */
+const validatePath = '/v1/validate';
+const largestBody = 8 * 1024 * 1024;
+
 const routes: Readonly<Record<string, Route>> = {
   '/v1/status': (read) => json(200, read.status()),
-  '/v1/objects': (read, query) => json(200, read.objects(objectQuery(query))),
+  '/v1/objects': (read, { query }) => json(200, read.objects(objectQuery(query))),
   '/v1/proxies': (read) => json(200, read.proxies()),
   '/v1/problems': (read) => json(200, read.problems()),
+  [validatePath]: (read, { body }) => json(200, read.validate(body)),
   '/metrics': (read) => ({
     status: 200,
     type: 'text/plain; version=0.0.4; charset=utf-8',
@@ -84,9 +101,30 @@ const routes: Readonly<Record<string, Route>> = {
   },
 };
 
-function answerTo(request: IncomingMessage, read: AdminReaders, log: Logger): Answer {
-  const url = new URL(request.url ?? '/', 'http://admin');
-  if (request.method !== 'GET') {
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of request) {
+      size += chunk.length;
+      if (size <= largestBody) chunks.push(chunk);
+    }
+  } catch {
+    // The caller hung up; nobody waits for an answer.
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A target that is no URL is a path that nobody serves. */
+function urlOf(request: IncomingMessage): URL {
+  return URL.parse(request.url ?? '/', 'http://admin') ?? new URL('http://admin/-');
+}
+
+type Call = { readonly request: IncomingMessage; readonly body: string };
+
+function answerTo({ request, body }: Call, read: AdminReaders, log: Logger): Answer {
+  const url = urlOf(request);
+  if (request.method !== (url.pathname === validatePath ? 'POST' : 'GET')) {
     return failed(405, {
       code: 'MethodNotAllowed',
       message: `${request.method} is not allowed: this socket only reads`,
@@ -103,7 +141,7 @@ function answerTo(request: IncomingMessage, read: AdminReaders, log: Logger): An
     });
   }
   try {
-    return route(read, url.searchParams);
+    return route(read, { query: url.searchParams, body });
   } catch (cause) {
     log.error('a read failed', { path: url.pathname, error: String(cause) });
     return failed(500, {

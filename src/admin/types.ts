@@ -100,6 +100,16 @@ export type ProblemList = {
   readonly items: readonly ProblemEntry[];
 };
 
+/** What would be said of objects if they were written now. */
+export type Validation = {
+  readonly apiVersion: AdminApiVersion;
+  readonly kind: 'Validation';
+  /** False when one of them would be refused, or answered with an error where it says more than is supported. */
+  readonly accepted: boolean;
+  /** Of these objects alone. */
+  readonly problems: readonly ProblemEntry[];
+};
+
 export type AdminError = {
   readonly apiVersion: AdminApiVersion;
   readonly kind: 'Error';

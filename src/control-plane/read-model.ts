@@ -6,13 +6,14 @@ import { sortedBy } from '../base/sorted.ts';
 import type { Clock } from '../base/time.ts';
 import type { ObjectStatus } from '../model/condition.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import { type ObjectRef, refKey } from '../model/object-ref.ts';
+import { type ObjectRef, refKey, refOf } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { KubeObject, LocatedProblem, Location, Source } from '../sources/types.ts';
 import { type AppliedLedger, conditions } from '../status/status.ts';
 import { allKinds } from './kinds.ts';
 import type { Moment } from './mesh-loop.ts';
 import type { Proxies } from './proxies.ts';
+import { validate } from './validate.ts';
 
 export type ReadModelOptions = {
   /** Of this program. */
@@ -69,6 +70,7 @@ export function createReadModel(options: ReadModelOptions): AdminReaders & { rea
       kind: 'ProxyList',
       items: sidecars(options).map((workload) => proxyEntry(options, workload)),
     }),
+    validate: (text) => validate(text, options.settings, options.moment()?.view),
     problems: () => ({
       apiVersion: 'weft.dev/v1alpha1',
       kind: 'ProblemList',
@@ -268,18 +270,6 @@ function directoryError(directory: string): string {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-function refOf({
-  apiVersion,
-  kind,
-  metadata,
-}: Pick<Shown, 'apiVersion' | 'kind'> & {
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}): ObjectRef {
-  const slash = apiVersion.indexOf('/');
-  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
-  return { group, kind, namespace: metadata.namespace ?? '', name: metadata.name };
 }
 
 function iso(time: number): string {

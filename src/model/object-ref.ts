@@ -6,6 +6,21 @@ export type ObjectRef = {
   readonly name: string;
 };
 
+/** The ref of an object as Kubernetes writes one. */
+export function refOf({
+  apiVersion,
+  kind,
+  metadata,
+}: {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}): ObjectRef {
+  const slash = apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
+  return { group, kind, namespace: metadata.namespace ?? '', name: metadata.name };
+}
+
 /** A place inside an object: `field` is a dotted path such as `spec.rules[0].backendRefs[1].port`; `''` is the whole object. */
 export type Origin = { readonly ref: ObjectRef; readonly field: string };
 

@@ -79,6 +79,11 @@ function questionOf({ code, reason }: Problem): ConditionType {
   return reason === 'NoMatchingParent' ? 'Accepted' : questions[code];
 }
 
+/** Whether the problem keeps its object from being accepted. */
+export function isRefusal(problem: Problem): boolean {
+  return problem.severity === 'error' && questionOf(problem) === 'Accepted';
+}
+
 function judge(input: StatusInput, type: 'Accepted' | 'ResolvedRefs', yes: string): Verdict {
   const mine = input.problems.filter((problem) => questionOf(problem) === type);
   const errors = mine.filter(({ severity }) => severity === 'error');

@@ -178,6 +178,7 @@ export function fixedReaders(directory: string, well = false): AdminReaders {
       ),
     }),
     proxies: () => ({ apiVersion, kind: 'ProxyList', items: shownProxies }),
+    validate: () => ({ apiVersion, kind: 'Validation', accepted: true, problems: [] }),
     problems: () => ({ apiVersion, kind: 'ProblemList', items: well ? [] : problems }),
     metrics: () => ({
       connectedProxies: 2,
