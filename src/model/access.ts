@@ -5,10 +5,10 @@ export type MtlsMode = 'STRICT' | 'PERMISSIVE' | 'DISABLE';
 
 /** What a workload takes in. */
 export type InboundView = {
-  /** Declared ports, by number. */
+  /** Declared ports, by number: those of containers, of Services, and those that a PeerAuthentication names. */
   readonly ports: readonly InboundPort[];
   /** Mode and policies of ports that nothing declares; they are carried as TCP. */
-  readonly other: { readonly mtls: MtlsMode; readonly access: Access };
+  readonly other: Pick<InboundPort, 'mtls' | 'access' | 'origins'>;
 };
 
 export type InboundPort = {

@@ -39,14 +39,16 @@ export function buildInbound(input: InboundInput, reports: ReturnType<typeof cre
       ports.set(number, withOrigin(older ?? named, origin));
     }
   }
-  for (const { number, name } of pod.ports) {
+  // A mode for a port that nothing else declares still is one: as part of `other` the port would lose it.
+  const named = [...peer.ports.keys()].map((number) => ({ number, name: '' }));
+  for (const { number, name } of [...pod.ports, ...named]) {
     if (!ports.has(number)) ports.set(number, inboundPort(number, namedProtocol(name) ?? 'tcp', input));
   }
   return {
     ports: [...ports.values()]
       .map((port) => peer.origins.reduce(withOrigin, port))
       .sort((a, b) => a.port - b.port),
-    other: { mtls: peer.mode, access },
+    other: { mtls: peer.mode, access, origins: peer.origins },
   };
 }
 

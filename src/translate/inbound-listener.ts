@@ -65,10 +65,10 @@ export function virtualInbound(view: InboundView, options: InboundOptions): Envo
 }
 
 function inboundOrigins(view: InboundView): readonly ObjectRef[] {
-  const ofAccess = ({ access }: Pick<InboundPort, 'access'>): readonly ObjectRef[] =>
-    [...access.deny, ...(access.allow ?? [])].map((policy) => policy.origin.ref);
-  const ofPorts = view.ports.flatMap((port) => [...port.origins.map(({ ref }) => ref), ...ofAccess(port)]);
-  return [...ofPorts, ...ofAccess(view.other)];
+  return [...view.ports, view.other].flatMap(({ origins, access }) => {
+    const ofAccess = [...access.deny, ...(access.allow ?? [])].map(({ origin }) => origin);
+    return [...origins, ...ofAccess].map(({ ref }) => ref);
+  });
 }
 
 /** Nothing is inspected that is not decided by it: each inspection waits for the client to speak first. */

@@ -207,6 +207,17 @@ test('the order of policies has no meaning', () => {
   );
 });
 
+test('what acts on a pod without declared ports is told as an origin of its listener', () => {
+  const { mesh, workload } = meshOf({ inbound: {} });
+  const view = mesh.inbound.get(workload);
+  assert.ok(view);
+  const ref = { group: 'security.istio.io', kind: 'PeerAuthentication', namespace: 'campus', name: 'strict' };
+  const other = { ...view.other, mtls: 'STRICT', origins: [{ ref, field: 'spec' }] } as const;
+  const inbound = new Map([[workload, { ...view, other }]]);
+  const { lists } = createTranslator().translate({ ...mesh, inbound }, workload);
+  assert.deepEqual(lists.flat().find(({ name }) => name === 'virtualInbound')?.origin, [ref]);
+});
+
 describe('a fault stays where it is', () => {
   test('a rule that cannot be translated refuses its own requests, the others go on', () => {
     const { mesh, workload } = meshOf({

@@ -321,11 +321,11 @@ function inboundOf(input: MeshCase['inbound'], workload: Workload): InboundView 
         origins: [{ ref: ref('Service', workload.namespace, workload.name), field: '' }],
       }),
     ),
-    other: accessOf(input?.other ?? {}, workload.namespace),
+    other: { ...accessOf(input?.other ?? {}, workload.namespace), origins: [] },
   };
 }
 
-function accessOf(input: AccessCase, namespace: string): InboundView['other'] {
+function accessOf(input: AccessCase, namespace: string): Pick<InboundPort, 'mtls' | 'access'> {
   return {
     mtls: input.mtls ?? 'PERMISSIVE',
     access: {
