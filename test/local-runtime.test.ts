@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { silentLogger } from '../src/base/log.ts';
 import { runLocal } from '../src/local/local.ts';
+import { addPodNetwork } from '../src/local/network.ts';
 import { directorySource } from '../src/sources/sources.ts';
 import { runInside, runsInside } from './support/namespaces.ts';
 
@@ -199,6 +200,34 @@ function insideTests(): void {
       [],
     );
     assert.equal((await readdir('/run/netns')).length, 2);
+  });
+
+  test('a network that could not be made, or unmade, does not stand in the way of the next', async () => {
+    const address = { index: 9_999, ip: '10.244.39.15', uid: 0, link: 'pod9999' };
+    const trace = async (): Promise<readonly string[]> => {
+      const { stdout } = await promisify(execFile)('ip', ['-o', 'link', 'show', 'type', 'veth']);
+      return [...(await readdir('/run/netns')), ...stdout.split('\n')].filter((name) =>
+        /halves|9999/.test(name),
+      );
+    };
+    // The one fails before there is a link, the other after it, for want of a way to the gateway.
+    for (const ip of ['no address', '10.245.0.2']) {
+      await assert.rejects(addPodNetwork('shop_halves', { ...address, ip }), /WEFT-2501|`ip/);
+      assert.deepEqual(await trace(), []);
+    }
+    await (await addPodNetwork('shop_halves', address)).remove();
+    assert.deepEqual(await trace(), []);
+
+    // Somebody took a part of it away: what is left goes all the same.
+    const network = await addPodNetwork('shop_halves', address);
+    await promisify(execFile)('ip', ['link', 'del', address.link]);
+    await network.remove();
+    assert.deepEqual(await trace(), []);
+
+    // And what a removal left is no hindrance for ever.
+    await promisify(execFile)('ip', ['netns', 'add', 'shop_halves']);
+    await assert.rejects(addPodNetwork('shop_halves', address), /File exists/);
+    await (await addPodNetwork('shop_halves', address)).remove();
   });
 
   async function sliceFile(): Promise<string> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { type PodAddress, podNetwork } from './addresses.ts';
 import { runCommand } from './command.ts';
@@ -30,7 +31,20 @@ export type PodNetwork = {
   readonly remove: () => Promise<void>;
 };
 
+/** All of it or nothing: what stood there of an earlier try is gone as well after a failure. */
 export async function addPodNetwork(name: string, address: PodAddress): Promise<PodNetwork> {
+  const remove = (): Promise<void> => removePodNetwork(name, address);
+  try {
+    await makePodNetwork(name, address);
+  } catch (error) {
+    // Why it could not be made says more than why it could not be unmade, which the next try finds out.
+    await remove().catch(() => {});
+    throw error;
+  }
+  return { path: pathOf(name), remove };
+}
+
+async function makePodNetwork(name: string, address: PodAddress): Promise<void> {
   await ip([
     `netns add ${name}`,
     `link add ${address.link} type veth peer name eth0 address ${hardwareAddress(address)} netns ${name}`,
@@ -43,15 +57,22 @@ export async function addPodNetwork(name: string, address: PodAddress): Promise<
       'link set eth0 up',
       `route add default via ${podNetwork.gateway}`,
     ],
-    name,
+    ['-n', name],
   );
-  return {
-    path: `/run/netns/${name}`,
-    remove: async () => {
-      // The link first: its other end lives as long as anything still runs in the namespace.
-      await ip([`link del ${address.link}`, `netns del ${name}`]);
-    },
-  };
+}
+
+async function removePodNetwork(name: string, { link }: PodAddress): Promise<void> {
+  try {
+    // The link first: its other end lives as long as anything still runs in the namespace.
+    await ip([`link del ${link}`, `netns del ${name}`], ['-force']);
+  } catch (error) {
+    // That a part was gone already is no failure.
+    if (existsSync(pathOf(name))) throw error;
+  }
+}
+
+function pathOf(name: string): string {
+  return `/run/netns/${name}`;
 }
 
 /**
@@ -64,10 +85,6 @@ function hardwareAddress({ ip }: PodAddress): string {
 }
 
 /** One process for many changes: starting `ip` costs more than what it does. */
-async function ip(lines: readonly string[], namespace?: string): Promise<void> {
-  await runCommand(
-    'ip',
-    [...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-'],
-    `${lines.join('\n')}\n`,
-  );
+async function ip(lines: readonly string[], options: readonly string[] = []): Promise<void> {
+  await runCommand('ip', [...options, '-batch', '-'], `${lines.join('\n')}\n`);
 }

@@ -98,9 +98,9 @@ async function liveOnce(life: Life): Promise<void> {
   } finally {
     release();
     life.network = undefined;
+    await removePodFiles(pod);
     // When the mesh ends its namespaces end with it, and faster than one by one.
     if (!machine.ending.aborted) await network?.remove();
-    await removePodFiles(pod);
   }
 }
 
