@@ -1,3 +1,8 @@
+/** An empty list says as much as none: the default, as one entry. */
+export function orElse<T>(list: readonly T[] | undefined, none: T): readonly T[] {
+  return list?.length ? list : [none];
+}
+
 type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 
 /** Without the fields that are `undefined`: in the model an absent field is absent. */

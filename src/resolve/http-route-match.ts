@@ -1,13 +1,16 @@
 import type { HttpMatch, NamedMatch, PathMatch } from '../model/traffic.ts';
 import type { HTTPNamedMatch, HTTPRouteMatch } from '../sources/specs-gateway.ts';
+import { orElse } from './fields.ts';
 import type { Report } from './problems.ts';
 import { checkRegex } from './regex.ts';
 import type { RuleDraft } from './rule.ts';
 
 /** A match with a bad regular expression is dropped: it would match nobody knows what, and others go on. */
 export function readMatches(matches: readonly HTTPRouteMatch[], report: Report, field: string): HttpMatch[] {
-  return matches.flatMap((match, i) => readMatch(match, report, `${field}[${i}]`) ?? []);
+  return orElse(matches, everything).flatMap((match, i) => readMatch(match, report, `${field}[${i}]`) ?? []);
 }
+
+const everything: HTTPRouteMatch = { path: { type: 'PathPrefix', value: '/' } };
 
 function readMatch(match: HTTPRouteMatch, report: Report, field: string): HttpMatch | undefined {
   const { path, method, headers = [], queryParams = [] } = match;

@@ -45,11 +45,12 @@ export function readRoute(route: IstioHTTPRoute, field: string, reading: Reading
   };
 }
 
-const refusedFields = ['fault', 'mirror', 'mirrors', 'corsPolicy', 'delegate'] as const;
+const refusedFields = ['fault', 'mirror', 'corsPolicy', 'delegate'] as const;
 
 function reportUnsupported(route: IstioHTTPRoute, field: string, report: Report): boolean {
   const instead = 'the route answers 500';
   const found: string[] = refusedFields.filter((name) => route[name] !== undefined);
+  if (route.mirrors?.length) found.push('mirrors');
   if (route.rewrite?.uriRegexRewrite) found.push('rewrite.uriRegexRewrite');
   for (const name of found) report.error('WEFT-1101', unsupported(`${field}.${name}`, { instead }));
   return found.length > 0;

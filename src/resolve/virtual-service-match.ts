@@ -19,6 +19,10 @@ export function readScope({ port, sourceNamespace }: MatchScope): MatchScope {
   };
 }
 
+export function asksLabels({ sourceLabels = {} }: Pick<L4Match, 'sourceLabels'>): boolean {
+  return Object.keys(sourceLabels).length > 0;
+}
+
 /** `undefined` when a regular expression is bad: the block would match nobody knows what, and others go on. */
 export function readMatch(block: HTTPMatchRequest, field: string, report: Report): ReadMatch | undefined {
   const check = (match: IstioStringMatch | undefined, name: string): boolean =>
@@ -100,7 +104,7 @@ function reportUnsupported(block: HTTPMatchRequest, field: string, report: Repor
   const claims = Object.keys({ ...block.headers, ...block.withoutHeaders }).filter((name) =>
     name.startsWith('@'),
   );
-  if (block.sourceLabels) {
+  if (asksLabels(block)) {
     const why = 'all workloads of a namespace share one view (sourceNamespace works)';
     report.error('WEFT-1101', unsupported(`${field}.sourceLabels`, { why, instead }));
   }
@@ -112,5 +116,5 @@ function reportUnsupported(block: HTTPMatchRequest, field: string, report: Repor
     });
   }
   if (block.statPrefix) report.warning('WEFT-1101', unsupported(`${field}.statPrefix`));
-  return block.sourceLabels !== undefined || claims.length > 0;
+  return asksLabels(block) || claims.length > 0;
 }

@@ -2,11 +2,12 @@ import type { MeshSettings } from '../model/mesh.ts';
 import type { ObjectRef, Origin } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { IstioHTTPRoute, VirtualServiceObject, VirtualServiceSpec } from '../sources/specs-istio.ts';
+import { orElse } from './fields.ts';
 import { expandHost, readVisibility, type Visibility } from './host.ts';
 import { createReport, type Report, refOf, unsupported } from './problems.ts';
 import type { BackendDraft, RuleDraft } from './rule.ts';
 import { type Reading, readDestinations, readRoute } from './virtual-service-action.ts';
-import { isMesh, type MatchScope, readMatch, readScope } from './virtual-service-match.ts';
+import { asksLabels, isMesh, type MatchScope, readMatch, readScope } from './virtual-service-match.ts';
 
 /** A VirtualService by itself. */
 export type ReadVirtualService = {
@@ -29,7 +30,12 @@ export function readVirtualService(object: VirtualServiceObject, settings: MeshS
   const ref = refOf(object);
   const report = createReport(ref);
   const reading: Reading = { ref, report, settings };
-  const { hosts = [], gateways = ['mesh'], exportTo, http = [], tls = [] } = object.spec;
+  const { hosts = [], exportTo, http = [], tls = [] } = object.spec;
+  const gateways = orElse(object.spec.gateways, 'mesh');
+  if (hosts.length === 0) {
+    const message = 'there is no host, so the rules act nowhere';
+    report.warning('WEFT-1210', { field: 'spec.hosts', message, fix: 'name the host of a Service' });
+  }
   const others = gateways.filter((name) => name !== 'mesh');
   if (others.length > 0) {
     report.warning('WEFT-1101', {
@@ -83,13 +89,12 @@ function reportHidden(field: string, by: string, report: Report): void {
   });
 }
 
-/** No match block is one that matches everything. */
 function readHttpRoute(route: IstioHTTPRoute, field: string, reading: Reading): ScopedRule[] {
   const { ref } = reading;
   const action = readRoute(route, field, reading);
   const name = route.name ?? `${ref.namespace}.${ref.name}.${field.replace(/\D/g, '')}`;
-  return (route.match ?? [{}]).flatMap((block, i): ScopedRule[] => {
-    const at = route.match ? `${field}.match[${i}]` : field;
+  return orElse(route.match, {}).flatMap((block, i): ScopedRule[] => {
+    const at = route.match?.length ? `${field}.match[${i}]` : field;
     if (!isMesh(block)) return [];
     const read = readMatch(block, at, reading.report);
     if (!read) return [];
@@ -107,21 +112,23 @@ function readTcp({ tcp = [] }: VirtualServiceSpec, reading: Reading): readonly S
   return tcp.flatMap(({ match, route = [] }, i) => {
     const field = `spec.tcp[${i}]`;
     const { backends } = readDestinations(route, `${field}.route`, reading);
-    return (match ?? [{}]).filter(isMesh).map((block, j): ScopedTcp => {
-      const { destinationSubnets, sourceLabels, sourceSubnet } = block;
-      const refused = destinationSubnets || sourceLabels || sourceSubnet;
-      const message = 'only port, sourceNamespace and gateways can be matched';
-      if (refused) {
-        reading.report.error(
-          'WEFT-1101',
-          unsupported(`${field}.match[${j}]`, { why: message, instead: 'connections are closed' }),
-        );
-      }
-      return {
-        ...readScope(block),
-        backends: refused ? [{ kind: 'invalid', weight: 1, message }] : backends,
-        origin: { ref: reading.ref, field },
-      };
-    });
+    return orElse(match, {})
+      .filter(isMesh)
+      .map((block, j): ScopedTcp => {
+        const { destinationSubnets, sourceSubnet } = block;
+        const refused = destinationSubnets?.length || asksLabels(block) || sourceSubnet;
+        const message = 'only port, sourceNamespace and gateways can be matched';
+        if (refused) {
+          reading.report.error(
+            'WEFT-1101',
+            unsupported(`${field}.match[${j}]`, { why: message, instead: 'connections are closed' }),
+          );
+        }
+        return {
+          ...readScope(block),
+          backends: refused ? [{ kind: 'invalid', weight: 1, message }] : backends,
+          origin: { ref: reading.ref, field },
+        };
+      });
   });
 }
