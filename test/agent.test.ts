@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -132,6 +133,12 @@ test('a pod gets its certificate and configuration, and keeps them whoever goes 
     await until(() => greeting(other, mesh.peer) === 'three');
   });
 
+  await t.test('drain waits for a request that is under way', async () => {
+    const caller = await halfRequest(other, mesh.peer);
+    assert.deepEqual(JSON.parse((await mesh.ask('POST', `${path}/drain`)).body), { idle: false });
+    caller.kill('SIGKILL');
+  });
+
   await t.test('drain returns when nothing is under way, and a removed workload is gone', async () => {
     assert.deepEqual(JSON.parse((await mesh.ask('POST', `${path}/drain`)).body), { idle: true });
     assert.equal((await mesh.ask('DELETE', path)).status, 200);
@@ -233,6 +240,18 @@ function greeting(from: Namespace, peer: Files | undefined): string {
     asked.on('error', () => {});`;
   const files = peer ? [peer.cert, peer.key, peer.roots] : [];
   return from.run(process.execPath, '-e', script, '10.250.0.2', '8000', ...files);
+}
+
+/** Begins a request and does not end it. */
+async function halfRequest(from: Namespace, peer: Files): Promise<ChildProcess> {
+  const script = `
+    const [cert, key, ca] = process.argv.slice(1).map((file) => require('node:fs').readFileSync(file));
+    const options = { host: '10.250.0.2', port: 8000, cert, key, ca, rejectUnauthorized: false };
+    const socket = require('node:tls').connect(options, () => socket.write('GET / HTTP/1.1\\r\\nhost: pay\\r\\n', () => console.log('sent')));`;
+  const caller = from.start(process.execPath, '-e', script, peer.cert, peer.key, peer.roots);
+  assert.ok(caller.stdout);
+  await once(caller.stdout, 'data');
+  return caller;
 }
 
 function connectAs(uid: number, socket: string): string {

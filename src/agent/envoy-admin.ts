@@ -4,14 +4,25 @@ import { AgentError } from './errors.ts';
 
 export type AdminAnswer = { readonly status: number; readonly contentType: string; readonly body: string };
 
-const timeout = 5_000;
 const maxBody = 64 * 1024 * 1024;
 
+export type AdminPatience = {
+  /** Milliseconds of silence. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+};
+
 /** Asks an Envoy over its admin socket. Bounded in time and size; throws WEFT-2207. */
-export function askEnvoy(socketPath: string, path: string): Promise<AdminAnswer> {
+export function askEnvoy(
+  socketPath: string,
+  path: string,
+  patience: AdminPatience = {},
+): Promise<AdminAnswer> {
+  const { timeout = 5_000, signal } = patience;
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(noAnswer(socketPath, error));
-    const asked = request({ socketPath, path, method: 'GET', agent: false, timeout }, (response) => {
+    const options = { socketPath, path, method: 'GET', agent: false, timeout, ...(signal && { signal }) };
+    const asked = request(options, (response) => {
       readBody(response).then((body) => {
         const contentType = response.headers['content-type'] ?? 'text/plain';
         resolve({ status: response.statusCode ?? 502, contentType, body });
@@ -33,6 +44,14 @@ async function readBody(response: IncomingMessage): Promise<string> {
     chunks.push(bytes);
   }
   return Buffer.concat(chunks).toString();
+}
+
+/** Nobody is behind the socket: that Envoy has ended, or has not begun. */
+export function isGone(error: unknown): boolean {
+  const cause = error instanceof AgentError ? error.cause : undefined;
+  return (
+    cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED')
+  );
 }
 
 function noAnswer(socketPath: string, cause: unknown): AgentError {
