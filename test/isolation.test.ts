@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import test, { after, before } from 'node:test';
-import { backend, caller, namespace, service } from './support/lab.ts';
-import { type Mesh, type MeshPod, type Ran, startMesh } from './support/mesh.ts';
+import { backend, type Count, caller, namespace, service } from './support/lab.ts';
+import { eventually, type Mesh, type MeshPod, type Ran, startMesh } from './support/mesh.ts';
 import { namespacesMissing } from './support/namespace.ts';
 
 const skip = namespacesMissing();
@@ -188,4 +188,26 @@ test('who has no certificate of the mesh gets no answer over TLS either', option
   const { stdout } = await mesh.inNamespaceOf(plain, ['sh', '-c', connect]);
   assert.ok(!stdout.includes('HTTP/1.1'), stdout);
   assert.match(stdout, /alert|errno|error/i);
+});
+
+test('a permission that is taken away is taken from connections that stand as well', options, async () => {
+  const count = async (): Promise<Count> =>
+    await eventually('the caller speaks', async () => {
+      const line = (await mesh.logs('caller')).findLast((text) => text.startsWith('{"target"'));
+      return line === undefined ? undefined : JSON.parse(line);
+    });
+  await mesh.apply(`apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: closed, namespace: lab }
+spec: { action: DENY, rules: [{}] }
+`);
+  const before = await count();
+  assert.ok(before.ok > 0, 'it was allowed');
+  const refused = await eventually('it is refused', async () => {
+    const now = await count();
+    return now.failed > before.failed ? now : undefined;
+  });
+  assert.match(refused.failures.at(-1)?.why ?? '', /^403 /);
+  // The last answer of a connection asks its client to open another; at twenty a second some more may be on their way.
+  assert.ok(refused.ok - before.ok <= 20, `${refused.ok - before.ok} calls were still answered`);
 });

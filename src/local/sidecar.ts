@@ -90,6 +90,8 @@ function processOptions({ pod, machine, netns, output }: SidecarOptions): Parame
     machine.envoy,
     ...['--config-path', `/run/weft/self/${bootstrapFile}`],
     ...['--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn'],
+    // A changed access rule is for new connections. Old ones are asked to end with their next answer, and ended after this.
+    ...['--drain-strategy', 'immediate', '--drain-time-s', '45'],
   ];
   return {
     netns,
