@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -91,6 +91,23 @@ function insideTests(): void {
     assert.equal(await inPod(app, 'ls /run/weft /run/netns | tr -d "\\n"'), '/run/netns:/run/weft:');
     assert.equal(await inPod(app, 'ls -d /proc/[0-9]* | wc -l').then((count) => Number(count) < 12), true);
     await assert.rejects(inPod(app, 'kill -0 1'));
+  });
+
+  test('a pod is called by its own name, and the machine keeps its own', async () => {
+    const [first, second] = await ready('web');
+    const hostOf = async (pid = 0): Promise<string> =>
+      (await promisify(execFile)('nsenter', ['-t', String(pid), '--uts', 'hostname'])).stdout.trim();
+    assert.deepEqual(
+      await Promise.all([first, second].map(async (web) => await hostOf(web?.pids.app))),
+      [first?.pod, second?.pod],
+    );
+    assert.equal(await hostOf(process.pid), hostname());
+    assert.notEqual(hostname(), first?.pod);
+    const environment = await readFile(`/proc/${first?.pids.app}/environ`, 'utf8');
+    assert.ok(environment.split('\0').includes(`HOSTNAME=${first?.pod}`));
+    // Nobody stays beside the app to see to that.
+    const children = await readFile(`/proc/${first?.pids.app}/task/${first?.pids.app}/children`, 'utf8');
+    assert.equal(children, '');
   });
 
   test('names and addresses lead to ready pods', async () => {

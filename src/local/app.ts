@@ -9,11 +9,12 @@ import { killUser, type PodProcess, startProcess } from './process.ts';
 import { listeningPorts, probe } from './readiness.ts';
 
 /**
- * $1 pod directory, $2 state directory, $3 uid, then the environment and the command.
+ * $1 pod directory, $2 state directory, $3 uid, $4 pod name, then the environment and the command.
  * 1. Its own resolv.conf and hosts, and of /proc only its own processes.
  * 2. Nothing of the mesh: its sockets and the state directory are covered. Namespaces of other pods are let go as well,
  *    for a mount that stays here would keep a deleted namespace alive.
- * 3. Another user, without any privilege and without a way to get one. `env -i`, because what the user put into the
+ * 3. Its host is called what the pod is. The kernel's file takes that from the machine's root alone.
+ * 4. Another user, without any privilege and without a way to get one. `env -i`, because what the user put into the
  *    environment (LD_PRELOAD) must not reach what runs as root before.
  */
 const appScript = `set -e
@@ -23,8 +24,9 @@ umount -l /run/netns
 for hidden in /run/netns /run/weft; do mount -t tmpfs -o size=4k,mode=755 weft "$hidden"; done
 if [ -d "$2" ]; then mount -t tmpfs -o size=4k,mode=700 weft "$2"; fi
 mount -t proc -o hidepid=2 proc /proc 2>/dev/null || :
+{ hostname "$4" || echo "$4" >/proc/sys/kernel/hostname; } 2>/dev/null || :
 uid=$3
-shift 3
+shift 4
 exec setpriv --reuid "$uid" --regid "$uid" --clear-groups --no-new-privs --bounding-set -all --inh-caps -all env -i -- "$@"`;
 
 export type AppOptions = {
@@ -83,7 +85,7 @@ function graceOf(machine: Machine, pod: Pod): number {
 
 function processOptions({ pod, machine, netns, output }: AppOptions): Parameters<typeof startProcess>[0] {
   const env = Object.entries(appEnvironment(pod, machine.path)).map(([name, value]) => `${name}=${value}`);
-  const args = [podDirectory(pod), machine.stateDirectory, String(pod.address.uid), ...env];
+  const args = [podDirectory(pod), machine.stateDirectory, String(pod.address.uid), pod.name, ...env];
   return {
     netns,
     script: appScript,

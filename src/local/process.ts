@@ -17,7 +17,7 @@ export type PodProcess = {
 export type ProcessOptions = {
   /** `/run/netns/<name>` */
   readonly netns: string;
-  /** Runs as `sh -c` with `args` as `$1`… in a mount namespace of its own, as root of the mesh; ends in an `exec`. */
+  /** Runs as `sh -c` with `args` as `$1`… with mounts and a host name of its own, as root of the mesh; ends in an `exec`. */
   readonly script: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -29,7 +29,7 @@ export type ProcessOptions = {
 export function startProcess(options: ProcessOptions): PodProcess {
   const child = spawn(
     'nsenter',
-    [`--net=${options.netns}`, 'unshare', '--mount', 'sh', '-c', options.script, 'sh', ...options.args],
+    [`--net=${options.netns}`, 'unshare', '--mount', '--uts', 'sh', '-c', options.script, 'sh', ...options.args],
     // In a session of its own: a signal to the group reaches the program and its children, and nobody else.
     { cwd: options.directory, env: options.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   );
