@@ -5,7 +5,7 @@ import type { Report } from './problems.ts';
 import { checkRegex } from './regex.ts';
 import type { RuleDraft } from './rule.ts';
 
-/** A match with a bad regular expression is dropped: it would match nobody knows what, and others go on. */
+/** A match with a bad regular expression is dropped, as in the spec; the others go on, and what none takes gets 404. */
 export function readMatches(matches: readonly HTTPRouteMatch[], report: Report, field: string): HttpMatch[] {
   return orElse(matches, everything).flatMap((match, i) => readMatch(match, report, `${field}[${i}]`) ?? []);
 }

@@ -10,7 +10,7 @@ export function checkRegex(pattern: string, report: Report, field: string): bool
   if (fault === '') return true;
   report.error('WEFT-1206', {
     field,
-    message: `\`${pattern.slice(0, 128)}\` is not a regular expression of RE2: ${fault}; what it should match is never matched`,
+    message: `\`${pattern.slice(0, 128)}\` is not a regular expression of RE2: ${fault}; the match was left out: its requests go to the other rules, and fail where none takes them`,
     fix: 'use the RE2 syntax, without lookaround and back-references: https://github.com/google/re2/wiki/Syntax',
   });
   return false;

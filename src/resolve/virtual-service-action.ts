@@ -34,7 +34,7 @@ export function readRoute(route: IstioHTTPRoute, field: string, reading: Reading
   return {
     forMatch: (match) => ({
       action: match.refused
-        ? refuse('WEFT-1101')
+        ? refuse(match.refused)
         : withRewrite(action, route.rewrite, headers.authority, match),
       // What is refused must not reach a proxy in any form.
       requestHeaders: headers.refused ? noHeaders : headers.request,

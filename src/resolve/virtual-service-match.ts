@@ -1,12 +1,20 @@
+import type { ProblemCode } from '../model/problem.ts';
 import type { HttpMatch, NamedMatch, PathMatch, StringMatch } from '../model/traffic.ts';
 import type { HTTPMatchRequest, IstioStringMatch, L4Match } from '../sources/specs-istio.ts';
+import { defined } from './fields.ts';
 import { type Report, unsupported } from './problems.ts';
 import { checkRegex } from './regex.ts';
 
 /** What is decided when the view is made, not when the request comes. */
 export type MatchScope = { readonly port?: number; readonly sourceNamespace?: string };
-/** `refused`: a condition here is not understood, so what the others let through is refused. */
-export type ReadMatch = { readonly match: HttpMatch; readonly catchAll: boolean; readonly refused: boolean };
+export type ReadMatch = {
+  readonly match: HttpMatch;
+  readonly catchAll: boolean;
+  /** A condition here is not understood and was left out, so what the others let through is refused. */
+  readonly refused?: ProblemCode;
+  /** For a bad regular expression: it goes behind all rules that are understood, and takes nothing from them. */
+  readonly last: boolean;
+};
 
 export function isMesh({ gateways }: Pick<L4Match, 'gateways'>): boolean {
   return gateways === undefined || gateways.length === 0 || gateways.includes('mesh');
@@ -23,38 +31,39 @@ export function asksLabels({ sourceLabels = {} }: Pick<L4Match, 'sourceLabels'>)
   return Object.keys(sourceLabels).length > 0;
 }
 
-/** `undefined` when a regular expression is bad: the block would match nobody knows what, and others go on. */
-export function readMatch(block: HTTPMatchRequest, field: string, report: Report): ReadMatch | undefined {
-  const check = (match: IstioStringMatch | undefined, name: string): boolean =>
-    match?.regex === undefined || checkRegex(match.regex, report, `${field}.${name}.regex`);
-  const { uri, scheme, method, authority } = block;
-  const good = [
-    ...Object.entries({ uri, scheme, method, authority }).map(([name, match]) => check(match, name)),
-    ...(['headers', 'withoutHeaders', 'queryParams'] as const).flatMap((part) =>
-      Object.entries(block[part] ?? {}).map(([name, match]) => check(match, `${part}.${name}`)),
-    ),
-  ];
-  if (good.includes(false)) return undefined;
-  const match: HttpMatch = {
-    path: readPath(block),
-    ...optional('method', readString(method)),
-    ...optional('authority', readString(authority)),
-    ...optional('scheme', readString(scheme)),
-    headers: [
-      ...readNamed(headersOf(block.headers), false),
-      ...readNamed(headersOf(block.withoutHeaders), true),
-    ],
-    query: readNamed(block.queryParams ?? {}, false),
-  };
-  return { match, catchAll: isCatchAll(match), refused: reportUnsupported(block, field, report) };
-}
+type StringMatches = Readonly<Record<string, IstioStringMatch | undefined>>;
 
-function optional<K extends string>(
-  key: K,
-  match: StringMatch | undefined,
-): { readonly [key in K]?: StringMatch } {
-  // A computed key has the type string for the compiler; it is K.
-  return (match ? { [key]: match } : {}) as { readonly [key in K]?: StringMatch };
+export function readMatch(block: HTTPMatchRequest, field: string, report: Report): ReadMatch {
+  let last = false;
+  const readable = (named: StringMatches = {}, at: string): StringMatches => {
+    const good = Object.entries(named).filter(([name, match]) => {
+      const bad = match?.regex !== undefined && !checkRegex(match.regex, report, `${at}.${name}.regex`);
+      last ||= bad;
+      return !bad;
+    });
+    return Object.fromEntries(good);
+  };
+  const { headers, withoutHeaders, queryParams } = block;
+  const { uri, method, authority, scheme } = readable(
+    { uri: block.uri, method: block.method, authority: block.authority, scheme: block.scheme },
+    field,
+  );
+  const match: HttpMatch = {
+    path: readPath(uri, block.ignoreUriCase),
+    ...defined({
+      method: readString(method),
+      authority: readString(authority),
+      scheme: readString(scheme),
+    }),
+    headers: [
+      ...readNamed(readable(headersOf(headers), `${field}.headers`), false),
+      ...readNamed(readable(headersOf(withoutHeaders), `${field}.withoutHeaders`), true),
+    ],
+    query: readNamed(readable(queryParams, `${field}.queryParams`), false),
+  };
+  const closed = reportUnsupported(block, field, report);
+  const refused = last ? 'WEFT-1206' : closed ? 'WEFT-1101' : undefined;
+  return { match, catchAll: !last && isCatchAll(match), ...defined({ refused }), last };
 }
 
 /** Nothing given, or an empty value, asks only for presence. */
@@ -66,24 +75,21 @@ function readString(match: IstioStringMatch | undefined): StringMatch | undefine
   return { kind: 'present' };
 }
 
-function readPath({ uri, ignoreUriCase = false }: HTTPMatchRequest): PathMatch {
+function readPath(uri: IstioStringMatch | undefined, ignoreCase = false): PathMatch {
   const read = readString(uri);
   if (!read || read.kind === 'present' || read.kind === 'suffix')
     return { kind: 'prefix', value: '/', ignoreCase: false };
-  return { kind: read.kind, value: read.value, ignoreCase: ignoreUriCase && read.kind !== 'regex' };
+  return { kind: read.kind, value: read.value, ignoreCase: ignoreCase && read.kind !== 'regex' };
 }
 
 const pseudoHeaders: readonly string[] = ['uri', 'scheme', 'method', 'authority'];
 
 /** Istio ignores the four words that have a field of their own. */
-function headersOf(headers: HTTPMatchRequest['headers'] = {}): Readonly<Record<string, IstioStringMatch>> {
+function headersOf(headers: StringMatches = {}): StringMatches {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !pseudoHeaders.includes(name)));
 }
 
-function readNamed(
-  named: Readonly<Record<string, IstioStringMatch>>,
-  invert: boolean,
-): readonly NamedMatch[] {
+function readNamed(named: StringMatches, invert: boolean): readonly NamedMatch[] {
   return Object.keys(named)
     .sort()
     .map((name) => ({

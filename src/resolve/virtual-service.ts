@@ -7,7 +7,14 @@ import { expandHost, readVisibility, type Visibility } from './host.ts';
 import { createReport, type Report, refOf, unsupported } from './problems.ts';
 import type { BackendDraft, RuleDraft } from './rule.ts';
 import { type Reading, readDestinations, readRoute } from './virtual-service-action.ts';
-import { asksLabels, isMesh, type MatchScope, readMatch, readScope } from './virtual-service-match.ts';
+import {
+  asksLabels,
+  isMesh,
+  type MatchScope,
+  type ReadMatch,
+  readMatch,
+  readScope,
+} from './virtual-service-match.ts';
 
 /** A VirtualService by itself. */
 export type ReadVirtualService = {
@@ -16,14 +23,14 @@ export type ReadVirtualService = {
   /** Does it act on sidecars at all? */
   readonly mesh: boolean;
   readonly visibility: Visibility;
-  /** In order, one for each match; the first that matches wins. */
+  /** In order, one for each match; the first that matches wins. What is not understood comes last, and answers 500. */
   readonly http: readonly ScopedRule[];
   readonly tcp: readonly ScopedTcp[];
   readonly tls: boolean;
   readonly problems: readonly Problem[];
 };
 /** A rule that is there only for some ports and clients. */
-export type ScopedRule = MatchScope & { readonly draft: RuleDraft; readonly catchAll: boolean };
+export type ScopedRule = MatchScope & Pick<ReadMatch, 'catchAll' | 'last'> & { readonly draft: RuleDraft };
 export type ScopedTcp = MatchScope & { readonly backends: readonly BackendDraft[]; readonly origin: Origin };
 
 export function readVirtualService(object: VirtualServiceObject, settings: MeshSettings): ReadVirtualService {
@@ -78,7 +85,7 @@ function readHttp(routes: readonly IstioHTTPRoute[], reading: Reading): readonly
       hidden = field;
     }
   }
-  return rules;
+  return rules.sort((a, b) => Number(a.last) - Number(b.last));
 }
 
 function reportHidden(field: string, by: string, report: Report): void {
@@ -97,14 +104,13 @@ function readHttpRoute(route: IstioHTTPRoute, field: string, reading: Reading): 
     const at = route.match?.length ? `${field}.match[${i}]` : field;
     if (!isMesh(block)) return [];
     const read = readMatch(block, at, reading.report);
-    if (!read) return [];
     const draft: RuleDraft = {
       ...action.forMatch(read),
       name: block.name ? `${name}.${block.name}` : name,
       match: read.match,
       origin: { ref, field },
     };
-    return [{ ...readScope(block), draft, catchAll: read.catchAll }];
+    return [{ ...readScope(block), draft, catchAll: read.catchAll, last: read.last }];
   });
 }
 
