@@ -45,13 +45,21 @@ async function waitForSync(call: Call, mesh: Target): Promise<void> {
   await waitFor(call, {
     timeout: durationOption(call, 'timeout'),
     look: async () => {
-      const { proxies } = await readStatus(socket);
+      const status = await readStatus(socket).catch(notYet);
+      if (status === undefined) return undefined;
+      const { proxies } = status;
       missing = `${proxies.inSync} of ${proxies.total} proxies are in sync`;
       return proxies.total > 0 && proxies.inSync === proxies.total ? true : undefined;
     },
     describe: () => missing,
     next: 'weft proxy list',
   });
+}
+
+/** A mesh that was started a moment ago has no control plane that answers. */
+function notYet(error: unknown): undefined {
+  if (error instanceof CommandFailure && error.text.exitCode === exitCodes.unreachable) return undefined;
+  throw error;
 }
 
 async function read(call: Call, mesh: Target): Promise<Summary> {
