@@ -38,13 +38,22 @@ export type ServiceParent = {
 export function readHttpRoute(object: HTTPRouteObject, settings: MeshSettings): ReadHttpRoute {
   const ref = refOf(object);
   const report = createReport(ref);
-  const { parentRefs = [], rules } = object.spec;
+  const { parentRefs = [], hostnames = [], rules } = object.spec;
+  const parents = parentRefs.flatMap((parent, i) =>
+    readParent(parent, `spec.parentRefs[${i}]`, { ref, report, settings }),
+  );
+  if (hostnames.length > 0 && parents.length > 0) {
+    report.warning('WEFT-1101', {
+      field: 'spec.hostnames',
+      message:
+        'hostnames have no meaning on a route of a Service: the rules act whatever host a request names',
+      fix: 'remove the field, or match the header `Host`',
+    });
+  }
   return {
     ref,
     namespace: ref.namespace,
-    parents: parentRefs.flatMap((parent, i) =>
-      readParent(parent, `spec.parentRefs[${i}]`, { ref, report, settings }),
-    ),
+    parents,
     rules: rules.flatMap((rule, i) => readRule(rule, { index: i, ref, report, settings })),
     created: object.metadata.creationTimestamp,
     problems: report.problems,
@@ -135,6 +144,7 @@ function readAction(
   return refuse('WEFT-1205');
 }
 
+/** Of any namespace, without a ReferenceGrant: what a client may reach in a mesh, it reaches without a route too (GEP-1294). */
 function readBackend(backend: HTTPBackendRef, { ref, report, settings, field }: RuleReading): BackendDraft {
   const { group, kind, name, namespace = ref.namespace, port, weight, filters = [] } = backend;
   if (kind !== 'Service' || !isCore(group)) {
