@@ -16,8 +16,15 @@ export type AgentWorkload = {
 
 /** The node agent as the kubelet sees it: told again and again of every pod, so that a new agent soon knows them all. */
 export type Registry = {
-  /** Resolves when the agent has taken it, however often it had to be told; or when the signal aborts. */
-  readonly add: (workload: AgentWorkload, signal: AbortSignal) => Promise<void>;
+  /**
+   * Resolves when the agent has taken it, however often it had to be told; or when the signal aborts. After each try in vain
+   * `waiting` hears why it was.
+   */
+  readonly add: (
+    workload: AgentWorkload,
+    signal: AbortSignal,
+    waiting: (why: string) => void,
+  ) => Promise<void>;
   /** Waits, but not for ever, until no request is under way in the pod's sidecar. Never rejects. */
   readonly drain: (workload: AgentWorkload) => Promise<void>;
   readonly remove: (workload: AgentWorkload) => Promise<void>;
@@ -30,7 +37,14 @@ export type RegistryOptions = {
   readonly signal: AbortSignal;
 };
 
-type Entry = { readonly workload: AgentWorkload; token: string; issuedAt: number; taken: boolean };
+type Entry = {
+  readonly workload: AgentWorkload;
+  token: string;
+  issuedAt: number;
+  taken: boolean;
+  /** The agent answered the last call about it, but not as it should. */
+  refused: boolean;
+};
 
 const period = 2_000;
 const retryPeriod = 100;
@@ -38,47 +52,58 @@ const tokenLifetime = 600_000;
 const patience = 6_000;
 
 export function createRegistry(options: RegistryOptions): Registry {
-  const { socket, clock, signal } = options;
-  const call = createCaller(socket);
+  const { socket, clock, log, signal } = options;
   const entries = new Map<string, Entry>();
-  const heard = createWitness(options.log);
+  const call = createCaller(socket);
+  const witness = createWitness(log);
 
-  const put = async (path: string, entry: Entry): Promise<void> => {
+  const tell = async (entry: Entry, method: string, message: Message = {}): Promise<Outcome> => {
+    try {
+      const answer = await call(method, `${pathOf(entry.workload)}${message.page ?? ''}`, message.body);
+      return { answer, trouble: witness(entry) };
+    } catch (error) {
+      return { trouble: witness(entry, error) };
+    }
+  };
+  const put = async (entry: Entry): Promise<string> => {
     const { workload } = entry;
     if (entry.token === '' || clock() - entry.issuedAt > tokenLifetime * 0.8) {
       entry.token = await workload.token(tokenLifetime);
       entry.issuedAt = clock();
     }
     const { pod, serviceAccount, netns, directory } = workload;
-    try {
-      await call('PUT', path, { pod, serviceAccount, token: entry.token, netns, directory });
-      entry.taken = true;
-      heard.answered();
-    } catch (error) {
-      heard.silent(error);
-    }
+    const body = { pod, serviceAccount, token: entry.token, netns, directory };
+    const { trouble } = await tell(entry, 'PUT', { body });
+    entry.taken ||= trouble === '';
+    return trouble;
   };
+  const entryOf = (workload: AgentWorkload): Entry => entries.get(keyOf(workload)) ?? newEntry(workload);
 
   void repeat(signal, async () => {
-    for (const [path, entry] of entries) if (entry.taken) await put(path, entry);
+    for (const entry of entries.values()) if (entry.taken) await put(entry);
   });
 
   return {
-    add: async (workload, stop) => {
-      const entry: Entry = { workload, token: '', issuedAt: 0, taken: false };
-      entries.set(pathOf(workload), entry);
-      while (!entry.taken && !stop.aborted && !signal.aborted) {
-        await put(pathOf(workload), entry);
-        if (!entry.taken) await sleep(retryPeriod, stop);
+    add: async (workload, stop, waiting) => {
+      const entry = newEntry(workload);
+      entries.set(keyOf(workload), entry);
+      while (!stop.aborted && !signal.aborted) {
+        const trouble = await put(entry);
+        if (entry.taken) return;
+        waiting(trouble);
+        await sleep(retryPeriod, stop);
       }
     },
     drain: async (workload) => {
-      await call('POST', `${pathOf(workload)}/drain`).catch(heard.silent);
+      const { answer } = await tell(entryOf(workload), 'POST', { page: '/drain' });
+      if (answer && 'idle' in answer && answer.idle === false)
+        log.warn('requests were still under way when the app was told to end', { pod: keyOf(workload) });
     },
     remove: async (workload) => {
-      entries.delete(pathOf(workload));
+      const entry = entryOf(workload);
+      entries.delete(keyOf(workload));
       // An agent that is away forgets the pod by itself: it is not told of it again.
-      await call('DELETE', pathOf(workload)).catch(heard.silent);
+      await tell(entry, 'DELETE');
     },
   };
 }
@@ -90,27 +115,47 @@ async function repeat(signal: AbortSignal, act: () => Promise<void>): Promise<vo
   }
 }
 
+function newEntry(workload: AgentWorkload): Entry {
+  return { workload, token: '', issuedAt: 0, taken: false, refused: false };
+}
+
+function keyOf({ pod }: AgentWorkload): string {
+  return `${pod.namespace}/${pod.name}`;
+}
+
 function pathOf({ pod }: AgentWorkload): string {
   return `/workloads/${encodeURIComponent(pod.namespace)}/${encodeURIComponent(pod.name)}`;
 }
 
-/** Says once that the agent is away, and once that it is back. */
-function createWitness(log: Logger): { answered: () => void; silent: (error: unknown) => void } {
+type Message = { readonly page?: string; readonly body?: object };
+/** `trouble` is `''` when the agent did as it was asked. */
+type Outcome = { readonly answer?: object; readonly trouble: string };
+
+/**
+ * Says once that the agent is away and once that it is back; and of each pod, once that the agent refuses it and once that it
+ * no longer does. Gives what is the matter, in words.
+ */
+function createWitness(log: Logger): (entry: Entry, error?: unknown) => string {
   let away = false;
-  return {
-    answered: () => {
-      if (away) log.info('the node agent answers again');
-      away = false;
-    },
-    silent: (error) => {
-      if (!away)
-        log.warn('the node agent does not answer; pods go on without it', { reason: reasonOf(error) });
+  return (entry, error) => {
+    const reason = reasonOf(error);
+    const refused = error instanceof LocalError;
+    if (error !== undefined && !refused) {
+      if (!away) log.warn('the node agent does not answer; pods go on without it', { reason });
       away = true;
-    },
+      return `the node agent does not answer: ${reason}`;
+    }
+    if (away) log.info('the node agent answers again');
+    away = false;
+    const pod = keyOf(entry.workload);
+    if (refused && !entry.refused) log.warn('the node agent refuses a pod', { pod, reason });
+    if (!refused && entry.refused) log.info('the node agent refuses a pod no longer', { pod });
+    entry.refused = refused;
+    return refused ? reason : '';
   };
 }
 
-type Caller = (method: string, path: string, body?: object) => Promise<void>;
+type Caller = (method: string, path: string, body?: object) => Promise<object>;
 
 function createCaller(socketPath: string): Caller {
   return (method, path, body) =>
@@ -127,7 +172,7 @@ function createCaller(socketPath: string): Caller {
           });
           response.on('end', () => {
             const { statusCode = 0 } = response;
-            if (statusCode < 300 || (method === 'DELETE' && statusCode === 404)) resolve();
+            if (statusCode < 300 || (method === 'DELETE' && statusCode === 404)) resolve(parsed(said));
             else reject(refusal(`${method} ${path}`, `${statusCode} ${said.trim()}`));
           });
           response.on('error', reject);
@@ -137,6 +182,15 @@ function createCaller(socketPath: string): Caller {
       sent.on('error', reject);
       sent.end(text);
     });
+}
+
+/** What is no JSON has nothing in it that is read here. */
+function parsed(text: string): object {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return {};
+  }
 }
 
 function refusal(what: string, answer: string): LocalError {

@@ -116,7 +116,10 @@ async function runMeshed(life: Life, netns: string, release: () => void): Promis
   const workload = agentWorkload(pod, machine, netns);
   const proxyEnd = new AbortController();
   await writeSidecarFiles(pod, machine);
-  await machine.registry.add(workload, stop);
+  await machine.registry.add(workload, stop, (why) => {
+    state.message = why;
+  });
+  state.message = 'starting';
   const sidecar = superviseSidecar({ pod, state, machine, netns, output: output.proxy }, proxyEnd.signal);
   try {
     await until(() => state.proxyReady, stop);
