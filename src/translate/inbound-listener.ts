@@ -46,7 +46,7 @@ type Match = Init<typeof FilterChainMatchSchema>;
  */
 export function virtualInbound(view: InboundView, options: InboundOptions): EnvoyResource {
   const name = 'virtualInbound';
-  const ports = [...view.ports].sort((a, b) => a.port - b.port);
+  const ports = view.ports.filter(({ port }) => port !== meshPorts.inbound).sort((a, b) => a.port - b.port);
   const message = create(ListenerSchema, {
     name,
     address: socketAddress('0.0.0.0', meshPorts.inbound),

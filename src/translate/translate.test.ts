@@ -218,6 +218,14 @@ test('what acts on a pod without declared ports is told as an origin of its list
   assert.deepEqual(lists.flat().find(({ name }) => name === 'virtualInbound')?.origin, [ref]);
 });
 
+test('nobody can declare the port of the proxy itself, or it would call itself for ever', () => {
+  const { mesh, workload } = meshOf({ inbound: { ports: { 15006: { protocol: 'tcp' } } } });
+  const { lists } = createTranslator().translate(mesh, workload);
+  const chains = JSON.stringify(valuesUnder(lists.flat(), 'filter_chains'));
+  assert.match(chains, /"name":"guard"/);
+  assert.doesNotMatch(chains, /"name":"15006-/);
+});
+
 describe('a fault stays where it is', () => {
   test('a rule that cannot be translated refuses its own requests, the others go on', () => {
     const { mesh, workload } = meshOf({
