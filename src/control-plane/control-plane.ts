@@ -27,7 +27,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const ledger = createAppliedLedger();
   const counters = createCounters();
   const proxies = createProxies({ ledger, clock, log: log.child('translate') });
-  const signing = await createSigning(options);
+  const signing = await createSigning(options, signal);
   let moment: Moment | undefined;
   let mistake: string | undefined;
   const readModel = createReadModel({

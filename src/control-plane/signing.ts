@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from '../base/log.ts';
-import type { Clock } from '../base/time.ts';
-import { IdentityError, loadOrCreateAuthority, type TokenKeys, verifyToken } from '../identity/identity.ts';
+import { type Clock, sleep } from '../base/time.ts';
+import {
+  type Authority,
+  IdentityError,
+  loadOrCreateAuthority,
+  type TokenKeys,
+  verifyToken,
+} from '../identity/identity.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { callRefused } from '../xds/xds.ts';
 
@@ -25,7 +31,8 @@ export type Signing = {
   readonly issuerExpires: () => number;
 };
 
-export async function createSigning(options: SigningOptions): Promise<Signing> {
+/** Keeps the CA's files where they belong until the signal aborts. */
+export async function createSigning(options: SigningOptions, signal: AbortSignal): Promise<Signing> {
   const { settings, clock, log } = options;
   const authority = await loadOrCreateAuthority({
     directory: options.authorityDirectory,
@@ -35,6 +42,7 @@ export async function createSigning(options: SigningOptions): Promise<Signing> {
     leafLifetime: options.certificateTtl,
   });
   const expiries = new Map<string, number>();
+  void keepFiles(authority, log, signal);
   const sign = async (body: unknown): Promise<unknown> => {
     // Every field is checked below; a body that is no object has none.
     const { csr, token } = Object(body) as { csr?: unknown; token?: unknown };
@@ -54,4 +62,19 @@ export async function createSigning(options: SigningOptions): Promise<Signing> {
     return signed;
   };
   return { sign, expiries, issuerExpires: authority.issuerExpires };
+}
+
+const keepEvery = 5_000;
+
+async function keepFiles(authority: Authority, log: Logger, signal: AbortSignal): Promise<void> {
+  let said = '';
+  while (!signal.aborted) {
+    await sleep(keepEvery, signal);
+    const reason = await authority.keep().then(
+      () => '',
+      (error: unknown) => String(error),
+    );
+    if (reason !== said && reason !== '') log.warn('the CA is not safe on disk', { reason });
+    said = reason;
+  }
 }

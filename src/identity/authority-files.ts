@@ -9,8 +9,13 @@ import { type IdentityCode, IdentityError, systemReason } from './errors.ts';
 const keyFile = 'root.key';
 const certificateFile = 'root.crt';
 
+/** A root CA, and the files that hold it. */
+export type StoredRoot = { readonly signer: Signer; readonly files: RootFiles };
+/** PEM. */
+export type RootFiles = { readonly key: string; readonly certificate: string };
+
 /** The root of a directory; `undefined` when none was ever made there. Anything between the two is an error. */
-export async function readRoot(directory: string): Promise<Signer | undefined> {
+export async function readRoot(directory: string): Promise<StoredRoot | undefined> {
   const key = await readOrMissing(join(directory, keyFile));
   const pem = await readOrMissing(join(directory, certificateFile));
   if (key === undefined && pem === undefined) return undefined;
@@ -22,17 +27,15 @@ export async function readRoot(directory: string): Promise<Signer | undefined> {
   if (!certificate.checkPrivateKey(privateKey)) {
     throw damaged(join(directory, certificateFile), 'it does not belong to the key beside it');
   }
-  return signerOf(pem, privateKey.toCryptoKey(keyAlgorithm, false, ['sign']));
+  const signer = signerOf(pem, privateKey.toCryptoKey(keyAlgorithm, false, ['sign']));
+  return { signer, files: { key, certificate: pem } };
 }
 
 /**
  * Writes a new root as a whole: both files go into a temporary directory that is then renamed into place, so that a
  * crash, a full disk or a second process leaves either no CA or a whole one. False when somebody else was first.
  */
-export async function writeRoot(
-  directory: string,
-  root: { key: string; certificate: string },
-): Promise<boolean> {
+export async function writeRoot(directory: string, root: RootFiles): Promise<boolean> {
   const temporary = `${directory}.${randomUUID()}.tmp`;
   try {
     await mkdir(dirname(directory), { recursive: true, mode: 0o700 });

@@ -239,7 +239,22 @@ test('a directory that vanishes does not disturb a running authority', async () 
   const authority = await open(place);
   await rm(place, { recursive: true });
   assert.equal((await signOne(authority)).roots, authority.roots);
-  assert.notEqual((await open(place)).roots, authority.roots);
+  await authority.keep();
+  assert.equal(
+    (await open(place)).roots,
+    authority.roots,
+    'the next start finds the CA that workloads trust',
+  );
+  assert.equal((await stat(join(place, 'root.key'))).mode & 0o777, 0o600);
+});
+
+test('keeping a CA never replaces another that stands in its place', async () => {
+  const place = newPlace();
+  const authority = await open(place);
+  await rm(place, { recursive: true });
+  const other = await open(place);
+  await authority.keep();
+  assert.equal((await open(place)).roots, other.roots);
 });
 
 test('damaged files are errors that name the file and the way out', async () => {

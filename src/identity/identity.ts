@@ -2,7 +2,7 @@ import { webcrypto } from 'node:crypto';
 import { exportJWK, SignJWT } from 'jose';
 import type { Logger } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
-import { readRoot, writeRoot } from './authority-files.ts';
+import { readRoot, type StoredRoot, writeRoot } from './authority-files.ts';
 import { leafTemplate, makeSigner, type Signer, signLeaf, validateLeaf } from './certificate.ts';
 import { makeCsr, makeKeyPair, privatePem, publicKeyOf } from './csr.ts';
 import { IdentityError } from './errors.ts';
@@ -29,6 +29,11 @@ export type Authority = {
   readonly trustDomain: string;
   /** The trust bundle, PEM. The same for the authority's whole life. */
   readonly roots: string;
+  /**
+   * Writes the root again where it is missing, so that a restart finds the CA that the workloads trust. Throws IdentityError
+   * when it cannot be written, or when something else is there.
+   */
+  readonly keep: () => Promise<void>;
   /** When the issuing CA ends; a successor takes over long before. Milliseconds since the epoch. */
   readonly issuerExpires: () => number;
   /** Throws IdentityError WEFT-2107, 2111 or 2113; a request that is refused costs nothing but its own answer. */
@@ -64,7 +69,7 @@ const day = 24 * hour;
  * what is on disk changes once in the root's life, and a directory that vanishes does not disturb a running mesh.
  */
 export async function loadOrCreateAuthority(options: AuthorityOptions): Promise<Authority> {
-  const root = (await readRoot(options.directory)) ?? (await createRoot(options));
+  const { signer: root, files } = (await readRoot(options.directory)) ?? (await createRoot(options));
   refuseOther(root, options);
   const { trustDomain, clock, log, issuingLifetime = 30 * day, leafLifetime = hour } = options;
   const issue = async (now: number): Promise<Signer> => {
@@ -84,6 +89,11 @@ export async function loadOrCreateAuthority(options: AuthorityOptions): Promise<
   return {
     trustDomain,
     roots: root.pem,
+    keep: async () => {
+      if ((await readRoot(options.directory)) !== undefined || !(await writeRoot(options.directory, files)))
+        return;
+      log.warn('the CA was gone from its directory and is written again', { directory: options.directory });
+    },
     issuerExpires: () => signer.certificate.notAfter.getTime(),
     sign: async ({ csr, token, now }) => {
       const publicKey = await publicKeyOf(csr);
@@ -163,19 +173,17 @@ export function renewalTime(notBefore: number, notAfter: number, random: () => n
   return notBefore + (notAfter - notBefore) * (0.4 + 0.4 * random());
 }
 
-async function createRoot(options: AuthorityOptions): Promise<Signer> {
+async function createRoot(options: AuthorityOptions): Promise<StoredRoot> {
   const { directory, trustDomain, clock, log, rootLifetime = 3650 * day } = options;
   const now = clock();
   const name = 'Weft root CA';
   const times = { notBefore: now - day, notAfter: now + rootLifetime };
   const { signer, keys } = await makeSigner({ name, trustDomain, ...times });
-  const mine = await writeRoot(directory, {
-    key: await privatePem(keys.privateKey),
-    certificate: signer.pem,
-  });
+  const files = { key: await privatePem(keys.privateKey), certificate: signer.pem };
+  const mine = await writeRoot(directory, files);
   if (mine) {
     log.info('new root CA', { directory, trustDomain, notAfter: iso(times.notAfter) });
-    return signer;
+    return { signer, files };
   }
   const other = await readRoot(directory);
   if (other) return other;
