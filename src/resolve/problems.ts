@@ -80,7 +80,7 @@ export function unsupported(field: string, { why = '', instead = 'it was left ou
   return {
     field,
     message: `\`${name}\` is not supported yet, so ${instead}${why === '' ? '' : `: ${why}`}`,
-    fix: 'remove the field, or follow the roadmap for it',
+    fix: 'remove the field; README lists what is read today',
   };
 }
 
