@@ -10,12 +10,14 @@ import { directorySource } from '../sources/sources.ts';
 import type { Source } from '../sources/types.ts';
 import { type InnerParts, type PartName, type PartOptions, parentEnd, runInner } from './inner.ts';
 import { runNodeAgent } from './node-agent.ts';
+import { toolPath } from './tool-path.ts';
 
 /** Out of the ranges that Kubernetes installers choose, so that the same addresses are seen in both worlds. */
 const serviceCidr = '10.96.0.0/16';
 
 /** `weft internal PART JSON`: the processes that `weft up` starts. Not for people. */
 export async function internal([part = '', json = '{}']: readonly string[], { signal }: Io): Promise<number> {
+  process.env.PATH = toolPath(process.env.PATH);
   if (part === 'inner') return await runInner(JSON.parse(json), parts, signal).finally(letGo);
   if (part !== 'control-plane' && part !== 'node-agent') return 64;
   const end = AbortSignal.any([signal, parentEnd()]);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { findMissing, type Host } from './requirements.ts';
+import { toolPath } from './tool-path.ts';
 
 const complete: Host = {
   platform: 'linux',
@@ -21,6 +22,14 @@ test('says which package to install', async () => {
   assert.deepEqual(await findMissing({ ...complete, isExecutable }), [
     { what: 'the program nft', fix: 'apt-get install nftables' },
   ]);
+});
+
+test('looks where the mesh itself will look, and nowhere else', async () => {
+  const isExecutable = async (path: string): Promise<boolean> =>
+    path.startsWith(/\/(?:ip|nft)$/.test(path) ? '/usr/sbin/' : '/usr/bin/');
+  const path = '/usr/bin:/bin';
+  assert.equal((await findMissing({ ...complete, path, isExecutable })).length, 2);
+  assert.deepEqual(await findMissing({ ...complete, path: toolPath(path), isExecutable }), []);
 });
 
 test('without root, names the setting that stands in the way', async () => {

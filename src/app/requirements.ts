@@ -59,9 +59,8 @@ async function missingTools(host: Host, wanted: Readonly<Record<string, string>>
   return found.flat();
 }
 
-/** Also where an ordinary user's PATH does not look. */
 async function findTool({ path, isExecutable }: Host, tool: string): Promise<string | undefined> {
-  for (const directory of [...path.split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']) {
+  for (const directory of path.split(':')) {
     if (directory !== '' && (await isExecutable(join(directory, tool)))) return join(directory, tool);
   }
   return undefined;

@@ -2,11 +2,14 @@ import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Io, UpOptions } from '../cli/cli.ts';
 import { packageRoot } from './paths.ts';
+import { toolPath } from './tool-path.ts';
 import { runUp, type UpRequest } from './up.ts';
 import { weftVersion } from './version.ts';
 
 /** `weft up`: of a directory of the user's, or of the demo in one. */
 export async function start(options: UpOptions, io: Io): Promise<number> {
+  // For this process and all that it starts; the check of what is missing looks there, too.
+  process.env.PATH = toolPath(process.env.PATH);
   const { demo, directory = resolve(io.cwd, demo ? 'campus-pay' : '.'), ...rest } = options;
   if (demo) await fillWithDemo(directory);
   const request: UpRequest = {
