@@ -81,6 +81,15 @@ test('a mesh below a closed home directory reaches its files, and only those', a
   await assertNothingLeft(mesh);
 });
 
+test('runs with the PATH of an ordinary user, and keeps its state out of version control', async () => {
+  const mesh = await startMesh('--ordinary-path');
+  assert.equal(readFileSync(join(mesh.directory, '.weft/.gitignore'), 'utf8'), '*\n');
+  mesh.outer.kill('SIGINT');
+  assert.equal(await mesh.ended, 0);
+  assert.doesNotMatch(mesh.said(), /ENOENT|failed/);
+  await assertNothingLeft(mesh);
+});
+
 test('says what is missing, and does nothing', async () => {
   const { outer, said, ended } = startUp(join(tmpdir(), 'weft-there-is-no-such-directory'), []);
   assert.notEqual(await ended, 0);
@@ -110,7 +119,8 @@ async function startMesh(...options: string[]): Promise<Mesh> {
   writeFileSync(join(directory, 'pod.yaml'), podYaml);
   const { outer, ended, said } = startUp(
     directory,
-    options.filter((option) => option !== '--home'),
+    options.filter((option) => !/^--(?:home|ordinary-path)$/.test(option)),
+    options.includes('--ordinary-path') ? { PATH: '/usr/bin:/bin' } : {},
   );
   started.add(() => {
     outer.kill('SIGKILL');
@@ -132,11 +142,15 @@ async function startMesh(...options: string[]): Promise<Mesh> {
   return { outer, ended, said, directory, pid: state.pid, state, namespaces, members };
 }
 
-function startUp(directory: string, options: readonly string[]): Pick<Mesh, 'outer' | 'ended' | 'said'> {
+function startUp(
+  directory: string,
+  options: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Pick<Mesh, 'outer' | 'ended' | 'said'> {
   const args = [join(root, 'src/app/main.ts'), 'up', directory, ...options];
   const outer = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ENVOY_PATH: findEnvoy() },
+    env: { ...process.env, ENVOY_PATH: findEnvoy(), ...env },
   });
   let text = '';
   for (const stream of [outer.stdout, outer.stderr]) {

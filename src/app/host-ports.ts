@@ -16,9 +16,10 @@ export type HostPort = { readonly port: number; readonly close: () => void };
 export type PortWish = {
   readonly name: string;
   readonly option: string;
-  readonly port: number;
   /** Nobody asked for just this one: the next free one will do. */
-  readonly isDefault: boolean;
+  readonly preferred: number;
+  /** This one or none; 0 is any. */
+  readonly asked?: number | undefined;
 };
 
 const attempts = 50;
@@ -93,13 +94,18 @@ function refuse(response: ServerResponse, status: number, text: string): void {
 }
 
 async function listen(server: Server, wish: PortWish): Promise<HostPort> {
-  const tries = wish.isDefault ? attempts : 1;
-  for (let port = wish.port; port < wish.port + tries; port++) {
+  const { preferred, asked } = wish;
+  const first = asked ?? preferred;
+  const tries = asked === undefined ? attempts : 1;
+  for (let port = first; port < first + tries; port++) {
     const failure = await tryPort(server, port);
-    if (failure === undefined) return { port, close: () => void server.close() };
+    if (failure === undefined) return { port: portOf(server), close: () => void server.close() };
     if (failure !== 'EADDRINUSE') throw portFailure(wish, failure);
   }
-  throw portFailure(wish, wish.isDefault ? `as are the ${attempts - 1} after it` : 'it is taken');
+  throw portFailure(
+    wish,
+    asked === undefined ? `it and the ${attempts - 1} after it are taken` : 'it is taken',
+  );
 }
 
 async function tryPort(server: Server, port: number): Promise<string | undefined> {
@@ -113,8 +119,13 @@ async function tryPort(server: Server, port: number): Promise<string | undefined
   });
 }
 
-function portFailure({ name, option, port }: PortWish, why: string): UpFailure {
-  return new UpFailure(`port ${port} of this machine cannot be had for ${name}: ${why}`, {
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function portFailure({ name, option, preferred, asked }: PortWish, why: string): UpFailure {
+  return new UpFailure(`port ${asked ?? preferred} of this machine cannot be had for ${name}: ${why}`, {
     fixes: [`choose another with ${option}`],
   });
 }

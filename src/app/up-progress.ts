@@ -1,13 +1,16 @@
 import { request } from 'node:http';
 import type { UpScreen } from '../cli/cli.ts';
 
+/** A pod that is not ready, and why. */
+export type WaitingPod = { readonly name: string; readonly message: string; readonly restarts: number };
+
 /** A mesh on its way up, as its sockets tell; absent parts do not answer yet. */
 export type Progress = {
   readonly pods?: {
     readonly ready: number;
     readonly total: number;
     readonly meshed: number;
-    readonly waiting: readonly string[];
+    readonly waiting: readonly WaitingPod[];
   };
   readonly proxies?: { readonly inSync: number; readonly connected: number; readonly total: number };
   readonly problems: number;
@@ -65,10 +68,11 @@ export async function readTraffic(
 function countPods(workloads: readonly unknown[]): NonNullable<Progress['pods']> {
   const waiting = workloads
     .filter((workload) => fieldIn(workload, 'ready') !== true)
-    .map(
-      (workload) =>
-        `${fieldIn(workload, 'namespace')}/${fieldIn(workload, 'pod')}: ${fieldIn(workload, 'message')}`,
-    );
+    .map((workload) => ({
+      name: `${fieldIn(workload, 'namespace')}/${fieldIn(workload, 'pod')}`,
+      message: String(fieldIn(workload, 'message')),
+      restarts: numberIn(workload, 'restarts'),
+    }));
   const meshed = workloads.filter((workload) => fieldIn(workload, 'meshed') === true).length;
   return { ready: workloads.length - waiting.length, total: workloads.length, meshed, waiting };
 }

@@ -1,9 +1,9 @@
-import { access, chmod, constants, mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, chmod, constants, mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { sleep } from '../base/time.ts';
-import { type Io, renderUpScreen, type Style, styleFor, type UpScreen } from '../cli/cli.ts';
+import { type Io, type Style, styleFor } from '../cli/cli.ts';
 import { type EnvoyBinary, findEnvoy } from './envoy-binary.ts';
-import { forwardPort, type HostPort, metricsToken, serveMetrics } from './host-ports.ts';
+import { forwardPort, type HostPort, metricsToken, type PortWish, serveMetrics } from './host-ports.ts';
 import type { InnerOptions } from './inner.ts';
 import { type Launched, launch } from './launch.ts';
 import { createNews } from './news.ts';
@@ -18,8 +18,8 @@ import {
   stateDirectoryOf,
   writeRunState,
 } from './run-state.ts';
+import { showStart } from './show-start.ts';
 import { UpFailure } from './up-failure.ts';
-import { isUp, readProgress, readTraffic } from './up-progress.ts';
 
 /** A mesh to run from a directory, until Ctrl-C. */
 export type UpRequest = {
@@ -33,8 +33,9 @@ export type UpRequest = {
   /** Searched first for what pods run. */
   readonly extraPath: readonly string[];
   readonly envoy?: string;
-  readonly shopPort: number;
-  readonly metricsPort: number;
+  /** Absent when nobody asked for one. */
+  readonly shopPort?: number;
+  readonly metricsPort?: number;
   readonly separate: boolean;
   readonly certificateTtlSeconds: number;
   readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
@@ -44,7 +45,7 @@ export type UpRequest = {
   readonly next: readonly string[];
 };
 
-export const defaultPorts = { shop: 15_080, metrics: 15_090 } as const;
+const defaultPorts = { shop: 15_080, metrics: 15_090 } as const;
 
 /** Runs the mesh and gives the exit code; says what goes wrong by itself. */
 export async function runUp(wanted: UpRequest, io: Io): Promise<number> {
@@ -60,7 +61,7 @@ export async function runUp(wanted: UpRequest, io: Io): Promise<number> {
 }
 
 /** Everything of one run that later steps need. */
-type Run = {
+export type Run = {
   readonly wanted: UpRequest;
   readonly io: Io;
   readonly style: Style;
@@ -76,6 +77,8 @@ async function up(wanted: UpRequest, io: Io, style: Style): Promise<number> {
   await checkMachine(io);
   const envoy = await findEnvoy({ given: wanted.envoy, env: io.env });
   await prepareDirectory(wanted.directory, stateDirectory);
+  // It holds the key of the mesh's root certificate, and nothing that belongs under version control.
+  await kept(stateDirectory, writeFile(join(stateDirectory, '.gitignore'), '*\n'));
   const run: Run = { wanted, io, style, envoy, stateDirectory, say };
   // The listeners come first: a port that is taken is better known before anything has started.
   let sockets: string | undefined;
@@ -153,26 +156,32 @@ async function isAnswering({ pid }: RunState): Promise<boolean> {
 
 type Ports = { readonly shop?: HostPort; readonly metrics: HostPort };
 
-async function openPorts({ wanted, stateDirectory }: Run, sockets: () => string | undefined): Promise<Ports> {
+async function openPorts(run: Run, sockets: () => string | undefined): Promise<Ports> {
+  const { wanted, stateDirectory, say } = run;
   const path = (name: string) => () => {
     const directory = sockets();
     return directory === undefined ? undefined : `${directory}/${name}`;
   };
-  const wish = (name: keyof typeof defaultPorts, port: number) => ({
+  const wish = (name: keyof typeof defaultPorts, asked?: number) => ({
     name: name === 'shop' ? 'the shop' : 'metrics',
     option: `--${name}-port`,
-    port,
-    isDefault: port === defaultPorts[name],
+    preferred: defaultPorts[name],
+    asked,
   });
+  const moved = ({ name, preferred, asked }: PortWish, { port }: HostPort): void => {
+    if (asked === undefined && port !== preferred)
+      say('warn', `${preferred} is taken: ${name} ${name === 'metrics' ? 'are' : 'is'} on ${port}`);
+  };
   const token = await kept(stateDirectory, metricsToken(stateDirectory));
-  const metrics = await serveMetrics({
-    wish: wish('metrics', wanted.metricsPort),
-    token,
-    path: path('agent.sock'),
-  });
+  const metricsWish = wish('metrics', wanted.metricsPort);
+  const metrics = await serveMetrics({ wish: metricsWish, token, path: path('agent.sock') });
+  moved(metricsWish, metrics);
   if (wanted.shop === undefined) return { metrics };
   try {
-    return { metrics, shop: await forwardPort(wish('shop', wanted.shopPort), path('shop.sock')) };
+    const shopWish = wish('shop', wanted.shopPort);
+    const shop = await forwardPort(shopWish, path('shop.sock'));
+    moved(shopWish, shop);
+    return { metrics, shop };
   } catch (error) {
     metrics.close();
     throw error;
@@ -236,7 +245,8 @@ async function accompany(run: Run, company: Company): Promise<number> {
   try {
     await kept(stateDirectory, writeRunState(stateDirectory, state));
     const shown = new AbortController();
-    const showing = showStart(run, company, { state, signal: AbortSignal.any([shown.signal, io.signal]) });
+    const signal = AbortSignal.any([shown.signal, io.signal]);
+    const showing = showStart(run, { sockets: company.sockets, state, signal });
     const end = await Promise.race([mesh.ended, aborted(io.signal)]);
     shown.abort();
     await showing;
@@ -267,69 +277,6 @@ async function endMesh(mesh: Launched, say: Run['say']): Promise<number> {
   await mesh.ended;
   say('ok', 'ended; nothing is left');
   return 0;
-}
-
-type Showing = { readonly state: RunState; readonly signal: AbortSignal };
-
-/** A line for each step that is done, then the screen. */
-async function showStart(run: Run, { sockets }: Company, { state, signal }: Showing): Promise<void> {
-  const { say, io, wanted } = run;
-  const startedAt = performance.now();
-  const seconds = (): string => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
-  say('ok', `namespaces of its own, first process ${state.pid}`);
-  let before = '';
-  let progress = await readProgress(sockets);
-  while (!signal.aborted && !isUp(progress)) {
-    const { pods, proxies } = progress;
-    const text = `pods ready ${pods?.ready ?? 0} of ${pods?.total ?? '?'}, proxies in sync ${proxies?.inSync ?? 0}`;
-    if (text !== before) say('wait', text);
-    before = text;
-    if (performance.now() - startedAt > slow) {
-      for (const line of pods?.waiting ?? []) say('warn', line);
-      break;
-    }
-    await sleep(150, signal);
-    progress = await readProgress(sockets);
-  }
-  if (signal.aborted) return;
-  const { ready = 0, total = 0 } = progress.pods ?? {};
-  say(ready === total ? 'ok' : 'warn', `pods ready ${ready} of ${total} after ${seconds()}`);
-  const traffic = await firstTraffic(sockets, signal);
-  if (signal.aborted) return;
-  const screen: UpScreen = {
-    versions: { weft: wanted.version, envoy: run.envoy.version },
-    title: wanted.title,
-    proxies: { inSync: progress.proxies?.inSync ?? 0, total: progress.proxies?.total ?? 0 },
-    ...traffic,
-    problems: progress.problems,
-    addresses: addressesOf(state),
-    next: wanted.next,
-  };
-  io.stdout.write(`\n${renderUpScreen(screen, run.style)}`);
-}
-
-/** After this many milliseconds the screen comes, whatever is not ready. */
-const slow = 30_000;
-
-/** Some pods call others by themselves, some never do: a moment is waited for the first calls, until no new edge shows. */
-async function firstTraffic(sockets: string, signal: AbortSignal): ReturnType<typeof readTraffic> {
-  let traffic = await readTraffic(sockets, '10s');
-  for (let turn = 0; turn < 3 && !signal.aborted; turn++) {
-    await sleep(1_100, signal);
-    const edges = traffic.edges.total;
-    traffic = await readTraffic(sockets, '10s');
-    if (edges > 0 && traffic.edges.total === edges) break;
-  }
-  return traffic;
-}
-
-function addressesOf({ shopUrl, metricsUrl }: RunState): UpScreen['addresses'] {
-  return [
-    ...(shopUrl === undefined ? [] : [{ name: 'Shop', url: shopUrl }]),
-    ...(metricsUrl === undefined
-      ? []
-      : [{ name: 'Metrics', url: `${metricsUrl} (bearer: .weft/metrics-token)` }]),
-  ];
 }
 
 async function aborted(signal: AbortSignal): Promise<undefined> {

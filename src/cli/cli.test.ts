@@ -229,7 +229,7 @@ test('options of up reach the program whole', async () => {
     'up sub --demo --shop-port 1 --metrics-port 0 --separate --cert-ttl 90s --outbound-policy REGISTRY_ONLY --envoy ./envoy',
   );
   const here = world.directory;
-  const defaults = { demo: false, shopPort: 15080, metricsPort: 15090, separate: false };
+  const defaults = { demo: false, separate: false };
   assert.deepEqual(ups, [
     { ...defaults, certificateTtlSeconds: 3600, outboundPolicy: 'ALLOW_ANY' },
     {

@@ -79,8 +79,8 @@ export const commands: readonly CommandSpec[] = [
     options: [
       { flags: '--dir <dir>', text: 'the same, as an option' },
       { flags: '--demo', text: 'run Campus Pay, the demo' },
-      { flags: '--shop-port <port>', text: 'where the demo shop listens on this machine', default: '15080' },
-      { flags: '--metrics-port <port>', text: 'where Prometheus finds the metrics', default: '15090' },
+      { flags: '--shop-port <port>', text: 'where the demo shop listens (else 15080, or the next free)' },
+      { flags: '--metrics-port <port>', text: 'where Prometheus asks (else 15090, or the next free)' },
       { flags: '--separate', text: 'control plane and node agent as processes of their own' },
       { flags: '--cert-ttl <time>', text: 'life of workload certificates', default: '1h' },
       {

@@ -15,8 +15,9 @@ export type UpOptions = {
   /** Absolute; absent when none was named. */
   readonly directory?: string;
   readonly demo: boolean;
-  readonly shopPort: number;
-  readonly metricsPort: number;
+  /** Absent when none was named: then the next free one will do, too. */
+  readonly shopPort?: number;
+  readonly metricsPort?: number;
   readonly separate: boolean;
   readonly certificateTtlSeconds: number;
   readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';

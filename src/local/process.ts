@@ -29,7 +29,17 @@ export type ProcessOptions = {
 export function startProcess(options: ProcessOptions): PodProcess {
   const child = spawn(
     'nsenter',
-    [`--net=${options.netns}`, 'unshare', '--mount', '--uts', 'sh', '-c', options.script, 'sh', ...options.args],
+    [
+      `--net=${options.netns}`,
+      'unshare',
+      '--mount',
+      '--uts',
+      'sh',
+      '-c',
+      options.script,
+      'sh',
+      ...options.args,
+    ],
     // In a session of its own: a signal to the group reaches the program and its children, and nobody else.
     { cwd: options.directory, env: options.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   );

@@ -23,11 +23,14 @@ function upOptions(call: Call): UpOptions {
   }
   const directory = argument ?? option;
   const envoy = textOption(call, 'envoy');
+  const port = (name: string): number | undefined =>
+    textOption(call, name) === undefined ? undefined : wholeNumberOption(call, name, 65_535);
+  const [shopPort, metricsPort] = [port('shopPort'), port('metricsPort')];
   return {
     ...(directory !== undefined && { directory: resolve(call.io.cwd, directory) }),
     demo: flagOption(call, 'demo'),
-    shopPort: wholeNumberOption(call, 'shopPort', 65_535),
-    metricsPort: wholeNumberOption(call, 'metricsPort', 65_535),
+    ...(shopPort !== undefined && { shopPort }),
+    ...(metricsPort !== undefined && { metricsPort }),
     separate: flagOption(call, 'separate'),
     certificateTtlSeconds: Math.max(1, Math.round(durationOption(call, 'certTtl') / 1000)),
     outboundPolicy: textOption(call, 'outboundPolicy') === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY',
