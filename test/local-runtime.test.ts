@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { silentLogger } from '../src/base/log.ts';
+import { createLogger, silentLogger } from '../src/base/log.ts';
 import { runLocal } from '../src/local/local.ts';
 import { addPodNetwork } from '../src/local/network.ts';
 import { directorySource } from '../src/sources/sources.ts';
@@ -36,6 +36,7 @@ if (!runsInside()) {
 
 function insideTests(): void {
   const end = new AbortController();
+  const log: string[] = [];
   let directory = '';
   let done: Promise<void> = Promise.resolve();
 
@@ -67,7 +68,7 @@ function insideTests(): void {
         random: Math.random,
         newUid: randomUUID,
         firstUid: 10_000,
-        log: silentLogger,
+        log: createLogger((line) => log.push(line), Date.now),
         concurrency: 4,
       },
       end.signal,
@@ -97,10 +98,10 @@ function insideTests(): void {
     const [first, second] = await ready('web');
     const hostOf = async (pid = 0): Promise<string> =>
       (await promisify(execFile)('nsenter', ['-t', String(pid), '--uts', 'hostname'])).stdout.trim();
-    assert.deepEqual(
-      await Promise.all([first, second].map(async (web) => await hostOf(web?.pids.app))),
-      [first?.pod, second?.pod],
-    );
+    assert.deepEqual(await Promise.all([first, second].map(async (web) => await hostOf(web?.pids.app))), [
+      first?.pod,
+      second?.pod,
+    ]);
     assert.equal(await hostOf(process.pid), hostname());
     assert.notEqual(hostname(), first?.pod);
     const environment = await readFile(`/proc/${first?.pids.app}/environ`, 'utf8');
@@ -164,6 +165,41 @@ function insideTests(): void {
     );
   });
 
+  test('an app that cannot be started is never called ready, and its Pod says why', async () => {
+    const crashing = async (): Promise<Workload | undefined> =>
+      (await workloads()).find(({ workload }) => workload === 'crash');
+    let wasReady = false;
+    const published = new Set<string>();
+    await write('crash.yaml', deployment('crash', { run: 'there-is-no-such-command' }));
+    await eventually(async () => {
+      const pod = await crashing();
+      wasReady ||= pod?.ready === true;
+      const file = join('/run/weft/cluster', `pod_shop_${pod?.pod}.json`);
+      const text = await readFile(file, 'utf8').catch(() => '');
+      if (text !== '') published.add(JSON.stringify(JSON.parse(text).status.containerStatuses[0]));
+      return (pod?.restarts ?? 0) >= 2;
+    });
+    assert.equal(wasReady, false);
+    const state = {
+      waiting: {
+        reason: 'CrashLoopBackOff',
+        message: 'exit code 127: /bin/sh: 1: exec: there-is-no-such-command: not found',
+      },
+    };
+    const statuses = [...published].map((text) => JSON.parse(text));
+    const loops = statuses.filter((status) => status.restartCount > 0);
+    assert.deepEqual(
+      loops.map((status) => status.state),
+      loops.map(() => state),
+    );
+    // Told once for each end, and not between them.
+    assert.equal(new Set(loops.map(({ restartCount }) => restartCount)).size, loops.length);
+    await write('crash.yaml', deployment('crash', { run: 'sleep 1003' }));
+    await eventually(async () => (await crashing())?.ready === true);
+    await write('crash.yaml', '');
+    await eventually(async () => (await crashing()) === undefined);
+  });
+
   test('a changed template rolls without a failed request', async () => {
     const [client] = await ready('client');
     const old = (await ready('web')).map(({ pod }) => pod);
@@ -203,6 +239,23 @@ function insideTests(): void {
       /^\[weft\] the app ended \(signal SIGKILL\); started again in 0\.\d s$/,
     );
     assert.equal(lines[2]?.text, 'listening');
+  });
+
+  test('no app ends before its end could be published', async () => {
+    const [client] = await ready('client');
+    const failures = (): number =>
+      log.filter((line) => line.includes('could not be brought together')).length;
+    await rename('/run/weft/cluster.new', '/run/weft/cluster.away');
+    await write('web.yaml', deployment('web', { replicas: 1, says: 'two' }) + service('web', 80));
+    await eventually(async () => failures() > 1);
+    const stopping = (await workloads()).filter(({ phase }) => phase === 'stopping');
+    assert.equal(stopping.length, 1);
+    const [going] = stopping;
+    assert.match(await fetchInPod(client?.pids.app ?? 0, `http://${going?.ip}:8080/`), /^two /);
+    await rename('/run/weft/cluster.away', '/run/weft/cluster.new');
+    await eventually(async () => (await workloads()).every(({ pod }) => pod !== going?.pod));
+    await write('web.yaml', deployment('web', { replicas: 2, says: 'two' }) + service('web', 80));
+    await eventually(async () => (await ready('web')).length === 2);
   });
 
   test('what is deleted ends, with its children', async () => {

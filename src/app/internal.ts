@@ -44,7 +44,7 @@ async function controlPlane(options: PartOptions, signal: AbortSignal): Promise<
       sources: [source(directory, log.child('sources')), source(clusterDirectory, log.child('sources'))],
       version: options.version,
       directory,
-      check: (view) => runProblems(view.list('Deployment')),
+      check: (view) => runProblems({ deployments: view.list('Deployment'), pods: view.list('Pod') }),
       settings: { ...defaultSettings, outboundPolicy: options.outboundPolicy },
       socket: sockets.controlPlane,
       adminSocket: sockets.controlPlaneAdmin,

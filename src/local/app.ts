@@ -1,10 +1,10 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { sleep } from '../base/time.ts';
+import { type Clock, sleep } from '../base/time.ts';
 import { defaultSettings } from '../model/mesh.ts';
 import { aborted } from './aborted.ts';
 import { podNetwork } from './addresses.ts';
 import { isReady, type Machine, type Pod, type PodState, podDirectory } from './machine.ts';
-import type { Output } from './output.ts';
+import type { Output, OutputLine } from './output.ts';
 import { killUser, type PodProcess, startProcess } from './process.ts';
 import { listeningPorts, probe } from './readiness.ts';
 
@@ -44,13 +44,16 @@ export type AppOptions = {
 export async function superviseApp(options: AppOptions, signal: AbortSignal): Promise<void> {
   const { pod, state, machine, output } = options;
   let crashes = 0;
+  if (state.trouble === undefined) state.message = '';
   while (!signal.aborted) {
     const startedAt = machine.clock();
     const app = startProcess(processOptions(options));
     state.appPid = app.pid;
+    state.startedAt = new Date(startedAt).toISOString();
     machine.changed();
     const watching = new AbortController();
-    const watch = watchReadiness(options, app, AbortSignal.any([watching.signal, signal]));
+    const watched = { app, age: () => machine.clock() - startedAt };
+    const watch = watchReadiness(options, watched, AbortSignal.any([watching.signal, signal]));
     const end = await Promise.race([app.ended, aborted(signal)]);
     watching.abort();
     await watch;
@@ -63,11 +66,26 @@ export async function superviseApp(options: AppOptions, signal: AbortSignal): Pr
     crashes = machine.clock() - startedAt >= steadyAfter ? 0 : crashes;
     const wait = crashDelay(crashes++, machine.random);
     state.restarts++;
-    state.message = `the app ended (${end}); started again in ${(wait / 1000).toFixed(1)} s`;
-    output.write('stderr', `[weft] ${state.message}\n`);
+    // What it said last says why, once it has all been read.
+    await Promise.race([app.silent, sleep(200)]);
+    const words = lastWords(output.tail(40).filter(({ time }) => time >= startedAt));
+    const how = words === '' ? end : `${end}: ${words}`;
+    const again = `started again in ${(wait / 1000).toFixed(1)} s`;
+    state.trouble = { reason: 'CrashLoopBackOff', message: how };
+    state.message = `the app ended (${how}); ${again}`;
+    output.write('stderr', `[weft] the app ended (${end}); ${again}\n`);
     machine.changed();
     await sleep(wait, signal);
   }
+}
+
+/** The line that tells most: of an exception its name and text, else whatever came last; `''` when that is no line for people. */
+export function lastWords(lines: readonly Pick<OutputLine, 'text'>[]): string {
+  const texts = lines
+    .map(({ text }) => text.trim())
+    .filter((text) => text !== '' && !text.startsWith('[weft]'));
+  const said = texts.findLast((text) => /^[\w.: ]*(?:Error|Exception)\b.*:/.test(text)) ?? texts.at(-1) ?? '';
+  return said.length <= 160 ? said : '';
 }
 
 /** An app that has run this long is not in a crash loop. */
@@ -149,8 +167,14 @@ export async function removePodFiles(pod: Pod): Promise<void> {
   await rm(podDirectory(pod), { recursive: true, force: true });
 }
 
+type Watched = { readonly app: PodProcess; readonly age: Clock };
+
 /** Keeps `appReady` true to the facts until the signal aborts. */
-async function watchReadiness(options: AppOptions, app: PodProcess, signal: AbortSignal): Promise<void> {
+async function watchReadiness(
+  options: AppOptions,
+  { app, age }: Watched,
+  signal: AbortSignal,
+): Promise<void> {
   const { pod, state, machine, netns } = options;
   const { readiness } = pod.template;
   let failures = 0;
@@ -158,13 +182,14 @@ async function watchReadiness(options: AppOptions, app: PodProcess, signal: Abor
   while (!signal.aborted && app.isRunning()) {
     const answers = readiness
       ? await probe(readiness, { netns, pid: app.pid })
-      : await isListening(pod, app.pid);
+      : await isListening(pod, { app, age });
     failures = answers ? 0 : failures + 1;
     const ready = answers || (state.appReady && failures < (readiness?.failures ?? 1));
     if (signal.aborted || !app.isRunning()) return;
     if (ready !== state.appReady) {
       state.appReady = ready;
       state.message = ready ? '' : 'the app does not answer';
+      if (ready) state.trouble = undefined;
       machine.changed();
     }
     // Without a probe, ports that are open stay open as long as the app lives.
@@ -175,14 +200,23 @@ async function watchReadiness(options: AppOptions, app: PodProcess, signal: Abor
   }
 }
 
-async function isListening(pod: Pod, pid: number): Promise<boolean> {
-  const declared = pod.template.ports.filter(({ protocol }) => protocol === 'TCP');
-  if (declared.length === 0) return true;
-  const open = await listeningPorts(pid);
-  return declared.every(({ port }) => open.has(port));
+/** An app without ports cannot show that it works; that it has run for a while shows that it could be started. */
+const trial = 1_000;
+
+async function isListening(pod: Pod, { app, age }: Watched): Promise<boolean> {
+  const declared = tcpPorts(pod);
+  if (declared.length === 0) return age() >= trial;
+  const open = await listeningPorts(app.pid);
+  return declared.every((port) => open.has(port));
+}
+
+export function tcpPorts({ template }: Pod): readonly number[] {
+  return template.ports.filter(({ protocol }) => protocol === 'TCP').map(({ port }) => port);
 }
 
 function waitingFor(pod: Pod): string {
-  const ports = pod.template.ports.map(({ port }) => port).join(', ');
-  return `the app does not listen yet on ${ports}`;
+  const ports = tcpPorts(pod);
+  return ports.length === 0
+    ? 'the app has just started'
+    : `the app does not listen yet on ${ports.join(', ')}`;
 }

@@ -2,8 +2,7 @@ import { Resolver } from 'node:dns/promises';
 import { mkdir } from 'node:fs/promises';
 import type { Logger } from '../base/log.ts';
 import type { Clock } from '../base/time.ts';
-import type { Problem } from '../model/problem.ts';
-import type { KubeObject, Source } from '../sources/types.ts';
+import type { Source } from '../sources/types.ts';
 import { createAddresses, podNetwork } from './addresses.ts';
 import { createRegistry } from './agent-client.ts';
 import { serveRuntime } from './api.ts';
@@ -12,15 +11,11 @@ import { makeZone, serveDns } from './dns.ts';
 import { type ForwardTarget, serveForward } from './forward.ts';
 import { createSlots, type Machine, type Pod } from './machine.ts';
 import { createPodNetwork } from './network.ts';
-import { podSets } from './pod-set.ts';
 import { systemPath } from './sidecar.ts';
 
 export type { Pod } from './machine.ts';
 
-/** Objects that ask for pods but say nothing that this runtime could start. */
-export function runProblems(objects: Iterable<KubeObject>): readonly Problem[] {
-  return podSets(objects).problems;
-}
+export { runProblems } from './run-problems.ts';
 
 /**
  * The local runtime: what kubelet, controllers, kube-proxy and cluster DNS do in a cluster, for pods that are processes of this

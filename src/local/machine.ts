@@ -32,6 +32,14 @@ export type PodState = {
   proxyRestarts: number;
   /** Why it is not ready, in words; `''` when it is. */
   message: string;
+  /** When the app's process was started, RFC 3339; `''` before the first. */
+  startedAt: string;
+  /** What keeps its app from running, as a kubelet calls it. Stays, over all further tries, until the app is ready. */
+  trouble: Trouble | undefined;
+};
+export type Trouble = {
+  readonly reason: 'CrashLoopBackOff' | 'CreateContainerError';
+  readonly message: string;
 };
 
 export function isReady(pod: Pod, state: PodState): boolean {

@@ -6,7 +6,7 @@ import type { RunningPod } from './pod.ts';
 export function podObject({ pod, state }: RunningPod): object {
   const { namespace, name, uid, template, workload, hash, createdAt, address } = pod;
   const ownedBySet = pod.ownerKind === 'Deployment';
-  const ready = isReady(pod, state) && state.phase === 'running' ? 'True' : 'False';
+  const ready = isReady(pod, state) && state.phase === 'running';
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -42,9 +42,26 @@ export function podObject({ pod, state }: RunningPod): object {
       phase: state.phase === 'pending' ? 'Pending' : 'Running',
       podIP: address.ip,
       podIPs: [{ ip: address.ip }],
-      conditions: [{ type: 'Ready', status: ready }],
+      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
+      containerStatuses: [
+        {
+          name: 'app',
+          image: 'local',
+          imageID: '',
+          ready,
+          restartCount: state.restarts,
+          state: appState(state),
+        },
+      ],
     },
   };
+}
+
+/** Says nothing that changes by itself: each change is told to every reader. */
+function appState({ phase, trouble, appPid, startedAt }: RunningPod['state']): object {
+  const ending = phase === 'stopping' || phase === 'gone';
+  if (trouble !== undefined && !ending) return { waiting: trouble };
+  return appPid > 0 || ending ? { running: { startedAt } } : { waiting: { reason: 'ContainerCreating' } };
 }
 
 /** Between a Deployment and its pods stands a ReplicaSet, named as a cluster names it. */

@@ -1,7 +1,7 @@
 import { reasonOf } from '../base/errors.ts';
 import { sleep } from '../base/time.ts';
 import { aborted } from './aborted.ts';
-import { removePodFiles, superviseApp, writePodFiles } from './app.ts';
+import { removePodFiles, superviseApp, tcpPorts, writePodFiles } from './app.ts';
 import { isReady, type Machine, type Pod, type PodState } from './machine.ts';
 import { addPodNetwork, type PodNetwork } from './network.ts';
 import { createOutput, type Output } from './output.ts';
@@ -33,6 +33,8 @@ export function startPod(pod: Pod, machine: Machine): RunningPod {
     restarts: 0,
     proxyRestarts: 0,
     message: 'waiting for its turn to start',
+    startedAt: '',
+    trouble: undefined,
   };
   const output = { app: createOutput(machine.clock), proxy: createOutput(machine.clock) };
   const stopping = new AbortController();
@@ -75,6 +77,7 @@ async function live(life: Life): Promise<void> {
       await liveOnce(life);
     } catch (error) {
       state.message = reasonOf(error);
+      state.trouble = { reason: 'CreateContainerError', message: state.message };
       machine.log.error('a pod failed', { pod: `${pod.namespace}/${pod.name}`, reason: state.message });
       machine.changed();
       await sleep(Math.min(30_000, 500 * 2 ** Math.min(failures, 10)), stop);
@@ -141,7 +144,9 @@ async function runApp(
   state.phase = stop.aborted ? 'stopping' : 'running';
   const appEnd = new AbortController();
   const app = superviseApp({ pod, state, machine, netns, output: output.app }, appEnd.signal);
-  await until(() => isReady(pod, state) || state.restarts > 0, stop);
+  const started = (): boolean => isReady(pod, state) || state.restarts > 0;
+  // An app without ports is watched for a while before it counts as ready; it needs no room for that.
+  await until(() => started() || (state.startedAt !== '' && tcpPorts(pod).length === 0), stop);
   release();
   await aborted(stop);
 

@@ -10,6 +10,8 @@ export type PodProcess = {
   /** How it ended, in words: `exit code 1`, `signal SIGKILL`. Never rejects. */
   readonly ended: Promise<string>;
   readonly isRunning: () => boolean;
+  /** Resolves when nothing more can come of its output: it and all that it started have ended. */
+  readonly silent: Promise<void>;
   /** SIGTERM to it and its children; SIGKILL to those that are left after `grace` milliseconds. */
   readonly stop: (grace: number) => Promise<void>;
 };
@@ -43,7 +45,7 @@ export function startProcess(options: ProcessOptions): PodProcess {
     // In a session of its own: a signal to the group reaches the program and its children, and nobody else.
     { cwd: options.directory, env: options.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   );
-  collect(child, options.output);
+  const silent = collect(child, options.output);
   let running = child.pid !== undefined;
   const ended = new Promise<string>((resolve) => {
     child.on('error', (error) => {
@@ -60,6 +62,7 @@ export function startProcess(options: ProcessOptions): PodProcess {
     pid,
     ended,
     isRunning: () => running,
+    silent,
     stop: async (grace) => {
       signalGroup(pid, 'SIGTERM');
       const timer = new AbortController();
@@ -103,11 +106,12 @@ async function livingProcesses(wanted: (status: string) => boolean): Promise<num
   return found.flat();
 }
 
-function collect(child: ChildProcess, output: Output): void {
+async function collect(child: ChildProcess, output: Output): Promise<void> {
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream]?.setEncoding('utf8').on('data', (text: string) => output.write(stream, text));
   }
-  child.on('close', () => output.flush());
+  await new Promise((resolve) => child.on('close', resolve));
+  output.flush();
 }
 
 function signalGroup(pid: number, name: NodeJS.Signals): void {

@@ -114,6 +114,13 @@ export type PodStatus = {
   readonly podIP?: string;
   readonly podIPs?: readonly { readonly ip: string }[];
   readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  readonly containerStatuses?: readonly ContainerStatus[];
+};
+export type ContainerStatus = {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly restartCount: number;
+  readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
 };
 
 export type DeploymentObject = KubeObject<DeploymentSpec>;
