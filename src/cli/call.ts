@@ -6,12 +6,15 @@ import type { Doors, Io } from './io.ts';
 import type { AdminSocket } from './mesh.ts';
 import type { Format } from './output.ts';
 import type { Style } from './style.ts';
-import { findTarget, type Target } from './target.ts';
+import type { Target } from './target.ts';
 
 /** One run of one command. */
 export type Call = {
   readonly io: Io;
   readonly doors: Doors;
+  /** As typed, without the program. */
+  readonly argv: readonly string[];
+  /** What is not an option, without the command's own words. */
   readonly args: readonly string[];
   readonly options: Readonly<Record<string, unknown>>;
   readonly style: Style;
@@ -51,10 +54,6 @@ function wrongOption(name: string, text: string, fix: string): CommandFailure {
     message: `--${option} cannot be "${text}"`,
     next: fix,
   });
-}
-
-export function target(call: Call): Promise<Target> {
-  return findTarget({ io: call.io, doors: call.doors, dir: textOption(call, 'dir') });
 }
 
 export function adminSocket(call: Call, { sockets }: Target): AdminSocket {

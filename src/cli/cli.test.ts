@@ -275,6 +275,22 @@ test('completion knows commands, options, kinds and live names', async () => {
   assert.equal((await stopped.weft('__complete get svc p')).out, '');
 });
 
+test('every hint names the program as it was called', async () => {
+  const env = { WEFT_SELF: './weft' };
+  for (const words of [
+    'statsu',
+    'get svc pya',
+    'check',
+    'explain-code 1213',
+    'get --help',
+    'status --dir /nowhere',
+  ]) {
+    const { out, err } = await world.weft(words, { env });
+    assert.match(out + err, /(?:next: |fix: |: |^ +)\.\/weft /m, words);
+    assert.doesNotMatch(out + err, /(?<!\.\/)weft (?:get|status|logs|--help)/, words);
+  }
+});
+
 test('a watch ends with Ctrl-C, well', async () => {
   const controller = new AbortController();
   const watching = world.weft('edges -w', { signal: controller.signal });

@@ -9,7 +9,7 @@ import { CommandFailure } from './failure.ts';
 import type { Doors, Io } from './io.ts';
 import type * as ManifestFiles from './manifest-files.ts';
 import { parseFormat } from './output.ts';
-import { createStyle, type Style, speaksUnicode, wantsColour } from './style.ts';
+import { createStyle, type Style, selfOf, speaksUnicode, wantsColour } from './style.ts';
 
 export { exitCodes } from './exit-codes.ts';
 export type { Doors, Io, Story, StoryAction, StoryRequest, StoryResult, UpOptions } from './io.ts';
@@ -34,12 +34,12 @@ export async function run(argv: readonly string[], io: Io, doors: Doors): Promis
     const { parseArguments } = await import('./program.ts');
     const parsed = parseArguments(argv, doors.versions.weft);
     if (parsed.kind === 'text') {
-      io.stdout.write(parsed.text);
+      io.stdout.write(style.hint(parsed.text));
       return exitCodes.ok;
     }
     const { args, options, spec } = parsed;
     const command: Command = await spec.load();
-    const call = { io, doors, args, options, style, format: 'table' as const };
+    const call = { io, doors, argv, args, options, style, format: 'table' as const };
     return await command.run({ ...call, format: parseFormat(textOption(call, 'output') ?? 'table') });
   } catch (error) {
     return showFailure(error, io, style);
@@ -47,7 +47,11 @@ export async function run(argv: readonly string[], io: Io, doors: Doors): Promis
 }
 
 export function styleFor(io: Io, colourForbidden: boolean): Style {
-  return createStyle({ colour: wantsColour(io, colourForbidden), unicode: speaksUnicode(io.env) });
+  return createStyle({
+    colour: wantsColour(io, colourForbidden),
+    unicode: speaksUnicode(io.env),
+    self: selfOf(io.env),
+  });
 }
 
 function showFailure(error: unknown, io: Io, style: Style): ExitCode {
@@ -57,11 +61,12 @@ function showFailure(error: unknown, io: Io, style: Style): ExitCode {
     const { exitCode, message, why, next } = error.text;
     say(`${style.mark('fail')} ${message}`);
     if (why) say(`  because ${why}`);
-    say(`  ${next.startsWith('weft ') ? `next: ${style.paint('bold', next)}` : next}`);
+    const hint = style.hint(next);
+    say(`  ${next.startsWith('weft ') ? `next: ${style.paint('bold', hint)}` : hint}`);
     return exitCode;
   }
   say(`${style.mark('fail')} weft itself failed: ${error instanceof Error ? error.message : String(error)}`);
   if (error instanceof Error && error.stack) say(style.paint('dim', error.stack));
-  say('  next: weft version, and report it with the lines above');
+  say(style.hint('  next: weft version, and report it with the lines above'));
   return exitCodes.failure;
 }

@@ -32,7 +32,9 @@ export type CommandSpec = {
 
 const dir: OptionSpec = {
   flags: '--dir <dir>',
-  text: 'directory of the mesh (else WEFT_DIR, else .weft upward)',
+  text:
+    'directory of the mesh; else WEFT_DIR, else a mesh here, above or directly below, else the only one on this ' +
+    'machine, which is read but not changed',
 };
 const output: OptionSpec = {
   flags: '-o, --output <format>',

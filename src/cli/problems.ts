@@ -9,7 +9,7 @@ export type ShownProblem = Problem & { readonly location?: FileLocation };
 export function showProblem(problem: ShownProblem, style: Style): readonly string[] {
   const severity =
     problem.severity === 'error' ? `${style.mark('fail')} error` : `${style.mark('warn')} warning`;
-  return [`${severity} ${problemLine(problem)}`, `    fix: ${problem.fix}`];
+  return [`${severity} ${problemLine(problem)}`, style.hint(`    fix: ${problem.fix}`)];
 }
 
 /** `campus.yaml:41:15 WEFT-1201 HTTPRoute campus/pay-routes: …` */

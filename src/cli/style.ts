@@ -1,3 +1,4 @@
+import { commands } from './commands.ts';
 import type { Io } from './io.ts';
 
 type Colour = 'green' | 'yellow' | 'red' | 'dim' | 'bold';
@@ -7,6 +8,8 @@ export type Mark = 'ok' | 'warn' | 'fail' | 'wait';
 export type Style = {
   readonly paint: (colour: Colour, text: string) => string;
   readonly mark: (mark: Mark) => string;
+  /** The commands that a text names, as the user would have to type them: `./weft status`. */
+  readonly hint: (text: string) => string;
 };
 
 const codes: Readonly<Record<Colour, readonly [number, number]>> = {
@@ -19,7 +22,14 @@ const codes: Readonly<Record<Colour, readonly [number, number]>> = {
 const colours: Readonly<Record<Mark, Colour>> = { ok: 'green', warn: 'yellow', fail: 'red', wait: 'dim' };
 const glyphs: Readonly<Record<Mark, string>> = { ok: '√', warn: '‼', fail: '×', wait: '…' };
 
-export function createStyle({ colour, unicode }: { colour: boolean; unicode: boolean }): Style {
+type StyleOptions = {
+  readonly colour: boolean;
+  readonly unicode: boolean;
+  /** What the user called this program. */
+  readonly self?: string;
+};
+
+export function createStyle({ colour, unicode, self = 'weft' }: StyleOptions): Style {
   const paint = (name: Colour, text: string): string => {
     const [on, off] = codes[name];
     return colour ? `\u001b[${on}m${text}\u001b[${off}m` : text;
@@ -27,7 +37,24 @@ export function createStyle({ colour, unicode }: { colour: boolean; unicode: boo
   return {
     paint,
     mark: (mark) => paint(colours[mark], unicode ? glyphs[mark] : `[${mark}]`),
+    hint: (text) => text.replace(commandLine, () => self),
   };
+}
+
+/** The program's name where a command follows: no sentence about the program, no path that ends in it. */
+const commandLine = new RegExp(
+  `(?<![\\w./-])weft(?= (?:${[...new Set(commands.map(({ name }) => name.split(' ', 1)[0])), 'help', '--help'].join('|')})(?![\\w-]))`,
+  'g',
+);
+
+/** What the launcher was called; a name with blanks in it as a shell wants it. */
+export function selfOf(env: Io['env']): string {
+  return shellWord(env.WEFT_SELF || 'weft');
+}
+
+/** A word as it must be typed. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** `FORCE_COLOR` wins, then `--no-color`, `NO_COLOR` and `TERM=dumb`, then whether a person is looking. */

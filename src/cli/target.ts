@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
 import type { Doors, Io } from './io.ts';
@@ -25,39 +25,69 @@ export type Target = {
 
 export type Search = { readonly io: Io; readonly doors: Doors; readonly dir: string | undefined };
 
-/** `--dir`, `WEFT_DIR`, `.weft/run.json` upward from here, then the only mesh that runs on this machine. */
-export async function findTarget(search: Search): Promise<Target> {
-  const found = await lookForTarget(search);
-  if (found.kind === 'running') return found.target;
-  throw new CommandFailure({
-    exitCode: exitCodes.unreachable,
-    message: 'no mesh is running here',
-    why: found.why,
-    next: 'start it with: weft up',
-  });
-}
+/** How a mesh came to be the one that is meant: by `--dir`, `WEFT_DIR`, the place one is at, or for want of another. */
+type By = 'option' | 'environment' | 'place' | 'chance';
 
 export type Found =
+  | { readonly kind: 'running'; readonly target: Target; readonly by: By }
+  | {
+      readonly kind: 'none';
+      readonly why: string;
+      /** The place itself says that a mesh was there, or somebody named it. */
+      readonly named: boolean;
+      /** Directories of meshes that could have been meant. */
+      readonly others: readonly string[];
+    };
+
+/**
+ * `--dir`, `WEFT_DIR`, `.weft/run.json` here or above, then in one directory directly below, then the only mesh that
+ * runs on this machine.
+ */
+export async function lookForTarget(search: Search): Promise<Found> {
+  const { io, doors, dir } = search;
+  const named = dir ?? (io.env.WEFT_DIR || undefined);
+  if (named !== undefined) {
+    const run = await readRun(resolve(io.cwd, named), doors);
+    return settle(run, dir === undefined ? 'environment' : 'option', search);
+  }
+  const above = await upward(io.cwd, doors);
+  if (above?.kind === 'running') return settle(above, 'place', search);
+  const below = await downward(io.cwd, doors);
+  const [first] = below;
+  if (first && below.length === 1) return { kind: 'running', target: first, by: 'place' };
+  if (first)
+    return none(
+      `several run directly below: ${below.map((one) => relative(io.cwd, one.directory)).join(', ')}`,
+      below,
+    );
+  if (above) return settle(above, 'place', search);
+  const running = await runningMeshes(doors, io.signal);
+  const [only] = running;
+  if (only && running.length === 1) return { kind: 'running', target: only, by: 'chance' };
+  if (!only) return none(`no .weft/run.json in ${io.cwd}, above it or directly below`, []);
+  return none(
+    `several run on this machine: ${running.map(({ directory }) => directory).join(', ')}`,
+    running,
+  );
+}
+
+function none(why: string, others: readonly Target[]): Found {
+  return { kind: 'none', why, named: false, others: others.map(({ directory }) => directory) };
+}
+
+async function settle(run: Run, by: By, { doors, io }: Search): Promise<Found> {
+  if (run.kind === 'running') return { ...run, by };
+  const running = await runningMeshes(doors, io.signal);
+  return { ...run, named: true, others: running.map(({ directory }) => directory) };
+}
+
+type Run =
   | { readonly kind: 'running'; readonly target: Target }
   | { readonly kind: 'none'; readonly why: string };
 
-/** As `findTarget`, for commands that can do without. */
-export async function lookForTarget({ io, doors, dir }: Search): Promise<Found> {
-  const named = dir ?? (io.env.WEFT_DIR || undefined);
-  if (named !== undefined) return readRun(resolve(io.cwd, named), doors);
-  const above = await upward(io.cwd, doors);
-  if (above) return above;
-  const running = await runningMeshes(doors, io.signal);
-  const [only] = running;
-  if (only && running.length === 1) return { kind: 'running', target: only };
-  if (running.length === 0) return { kind: 'none', why: `no .weft/run.json in ${io.cwd} or above it` };
-  const where = running.map(({ directory }) => directory).join(', ');
-  return { kind: 'none', why: `several run elsewhere: ${where}; choose one with --dir` };
-}
-
 /** The nearest `run.json` at or above a directory; a stale one does not hide a running mesh farther up. */
-async function upward(from: string, doors: Doors): Promise<Found | undefined> {
-  let stale: Found | undefined;
+async function upward(from: string, doors: Doors): Promise<Run | undefined> {
+  let stale: Run | undefined;
   for (let at = from; ; at = dirname(at)) {
     if (await exists(runFile(at))) {
       const found = await readRun(at, doors);
@@ -68,7 +98,23 @@ async function upward(from: string, doors: Doors): Promise<Found | undefined> {
   }
 }
 
-async function readRun(directory: string, doors: Doors): Promise<Found> {
+/** Meshes that run in a directory directly below. What may not be looked into is none of ours. */
+async function downward(from: string, doors: Doors): Promise<readonly Target[]> {
+  const names = await readdir(from).catch(() => []);
+  const runs = await Promise.all(
+    names.sort().map(async (name) => {
+      const directory = join(from, name);
+      return (await exists(runFile(directory))) ? readRun(directory, doors).catch(notReadable) : undefined;
+    }),
+  );
+  return runs.flatMap((run) => (run?.kind === 'running' ? [run.target] : []));
+}
+
+function notReadable(error: unknown): undefined {
+  if (!(error instanceof CommandFailure)) throw error;
+}
+
+async function readRun(directory: string, doors: Doors): Promise<Run> {
   const text = await readFile(runFile(directory), 'utf8').catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return undefined;
     throw new CommandFailure(
@@ -81,7 +127,7 @@ async function readRun(directory: string, doors: Doors): Promise<Found> {
     );
   });
   if (text === undefined) return { kind: 'none', why: `there is no ${runFile(directory)}` };
-  const run = parseRun(text);
+  const run = parseState(text);
   if (!run) return { kind: 'none', why: `${runFile(directory)} is damaged` };
   const startTime = await processStartTime(run.pid);
   if (startTime !== run.startTime) {
@@ -102,9 +148,7 @@ async function readRun(directory: string, doors: Doors): Promise<Found> {
   };
 }
 
-type Run = Omit<Target, 'sockets'>;
-
-function parseRun(text: string): Run | undefined {
+function parseState(text: string): Omit<Target, 'sockets'> | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -131,6 +175,15 @@ function parseRun(text: string): Run | undefined {
 export async function processStartTime(pid: number): Promise<string | undefined> {
   const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   return line?.slice(line.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+export async function isRunning({ pid, startTime }: Target): Promise<boolean> {
+  return (await processStartTime(pid)) === startTime;
+}
+
+/** Whoever ends a mesh in order takes its `run.json` away. */
+export async function isTidy({ directory }: Target): Promise<boolean> {
+  return !(await exists(runFile(directory)));
 }
 
 /** Meshes of this user, found by their sockets. Several processes may see the same mesh; it counts once. */

@@ -25,12 +25,12 @@ export function renderUpScreen(data: UpScreen, style: Style = plain): string {
     line('mTLS', count(data.edges.mtls, data.edges.total, 'edges encrypted and mutual', style)),
     line('Success', success(data.successRate, style)),
     data.problems > 0
-      ? line('Problems', `${style.mark('warn')} warn ${data.problems}: weft status tells which`)
+      ? line('Problems', style.hint(`${style.mark('warn')} warn ${data.problems}: weft status tells which`))
       : '',
     '\n',
     ...data.addresses.map(({ name, url }) => line(name, url)),
     data.addresses.length > 0 ? '\n' : '',
-    ...data.next.map((command, index) => line(index === 0 ? 'Try' : '', command)),
+    ...data.next.map((command, index) => line(index === 0 ? 'Try' : '', style.hint(command))),
     line('End', 'Ctrl-C; it leaves nothing behind'),
   ].join('');
 }

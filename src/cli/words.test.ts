@@ -5,7 +5,7 @@ import { closest } from './closest.ts';
 import { unifiedDiff } from './diff.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { replaced, splitManifests } from './manifest-files.ts';
-import { createStyle } from './style.ts';
+import { createStyle, selfOf } from './style.ts';
 import { renderTable } from './table.ts';
 import { renderUpScreen, type UpScreen } from './up-screen.ts';
 
@@ -143,6 +143,20 @@ test('the screen of weft up, plain', () => {
   End        Ctrl-C; it leaves nothing behind
 `,
   );
+});
+
+test('hints name the program as it was called, and only where a command follows', () => {
+  const { hint } = createStyle({ colour: false, unicode: false, self: './weft' });
+  const said =
+    'weft down, then weft up; weft itself failed; dist/weft status; see `weft logs web`, weft upward';
+  assert.equal(
+    hint(said),
+    './weft down, then ./weft up; weft itself failed; dist/weft status; see `./weft logs web`, weft upward',
+  );
+  assert.equal(selfOf({}), 'weft');
+  assert.equal(selfOf({ WEFT_SELF: './we ft' }), "'./we ft'");
+  const text = renderUpScreen(screen, createStyle({ colour: false, unicode: false, self: './weft' }));
+  assert.match(text, /Try {8}\.\/weft status\n {13}\.\/weft edges\n/);
 });
 
 test('the screen of weft up before anything runs, on a terminal', () => {

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import type { ObjectEntry } from '../../admin/types.ts';
 import { refKey, showRef } from '../../model/object-ref.ts';
 import type { LocatedProblem } from '../../sources/types.ts';
-import { type Call, durationOption, flagOption, target, textOption } from '../call.ts';
+import { type Call, durationOption, flagOption, textOption } from '../call.ts';
+import { meshToChange } from '../choose-mesh.ts';
 import { conditionCells, conditionHeader, isRefused } from '../conditions.ts';
 import { unifiedDiff } from '../diff.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -34,7 +35,7 @@ type Done = Step & { readonly file: string; readonly entry?: ObjectEntry | undef
 export async function run(call: Call): Promise<ExitCode> {
   const { name, text } = await readInput(call);
   const manifests = await validated(call, text, name);
-  const mesh = await target(call);
+  const mesh = await meshToChange(call);
   const definitions = await listDefinitions(mesh.directory);
   const steps = manifests.map((manifest) => plan(manifest, definitions));
   if (flagOption(call, 'diff')) return showDiff(call, steps);
@@ -48,7 +49,10 @@ export async function run(call: Call): Promise<ExitCode> {
   const done = await carryOut(call, mesh, steps);
   await report(call, done);
   const refused = done.some(({ entry }) => entry && isRefused(entry.object));
-  if (refused) call.io.stderr.write(`${call.style.mark('warn')} not everything is well; next: weft status\n`);
+  if (refused)
+    call.io.stderr.write(
+      call.style.hint(`${call.style.mark('warn')} not everything is well; next: weft status\n`),
+    );
   return refused ? exitCodes.problems : exitCodes.ok;
 }
 

@@ -1,6 +1,7 @@
 import type { MeshStatus, ProblemEntry, ProxyEntry } from '../../admin/types.ts';
-import { adminSocket, agentSocket, type Call, durationOption, target } from '../call.ts';
+import { adminSocket, agentSocket, type Call, durationOption } from '../call.ts';
 import { allChecks, type Check, type Facts, type Section } from '../checks.ts';
+import { meshToRead } from '../choose-mesh.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
 import { type AdminSocket, readObjects, readProblems, readProxies, readStatus } from '../mesh.ts';
@@ -11,7 +12,7 @@ import type { Target } from '../target.ts';
 
 /** Gathers first, judges second: the checks themselves are data in, verdicts out. */
 export async function run(call: Call): Promise<ExitCode> {
-  const mesh = await target(call);
+  const mesh = await meshToRead(call);
   const sections = allChecks(await gather(call, mesh));
   await show(call, sections);
   const failed = sections.some(({ checks }) => checks.some(({ result }) => result === 'fail'));
@@ -104,6 +105,6 @@ function checkLines({ result, text, detail, fix }: Check, style: Call['style']):
   return [
     `${style.mark(result)} ${word}${text}\n`,
     ...detail.map((line) => `    ${line}\n`),
-    ...(fix === undefined ? [] : [`    fix: ${fix}\n`]),
+    ...(fix === undefined ? [] : [style.hint(`    fix: ${fix}\n`)]),
   ];
 }

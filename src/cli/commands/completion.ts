@@ -1,27 +1,28 @@
 import type { Call } from '../call.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 
-/** Each script asks `weft __complete`, so that names are those of the mesh that runs now. */
+/** Each script asks the program it completes, `weft` or `./weft`, so that names are those of the mesh that runs now. */
 const scripts: Readonly<Record<string, string>> = {
   bash: `_weft() {
   local IFS=$'\\n'
-  COMPREPLY=($(weft __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  COMPREPLY=($("\${COMP_WORDS[0]}" __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
 }
-complete -o default -F _weft weft
+complete -o default -F _weft weft ./weft
 `,
   zsh: `#compdef weft
 _weft() {
   local -a found
-  found=(\${(f)"$(weft __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
+  found=(\${(f)"$(\${words[1]} __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
   compadd -a found
 }
-compdef _weft weft
+compdef _weft weft ./weft
 `,
   fish: `function __weft_complete
   set -l words (commandline -opc) (commandline -ct)
-  weft __complete $words[2..-1] 2>/dev/null
+  $words[1] __complete $words[2..-1] 2>/dev/null
 end
 complete -c weft -f -a '(__weft_complete)'
+complete -p '*/weft' -f -a '(__weft_complete)'
 `,
 };
 

@@ -1,5 +1,6 @@
 import { showRef } from '../../model/object-ref.ts';
-import { type Call, durationOption, flagOption, namespaceOption, target } from '../call.ts';
+import { type Call, durationOption, flagOption, namespaceOption } from '../call.ts';
+import { meshToChange } from '../choose-mesh.ts';
 import { didYouMean } from '../closest.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
@@ -10,7 +11,7 @@ import { waitUntilGone } from '../settle.ts';
 export async function run(call: Call): Promise<ExitCode> {
   const [word = '', name = ''] = call.args;
   const kind = parseKind(word);
-  const mesh = await target(call);
+  const mesh = await meshToChange(call);
   const definitions = await listDefinitions(mesh.directory);
   const namespace = namespaceOption(call);
   const ofKind = definitions.filter(

@@ -1,4 +1,5 @@
-import { type Call, flagOption, target } from '../call.ts';
+import { type Call, flagOption } from '../call.ts';
+import { meshToChange } from '../choose-mesh.ts';
 import { didYouMean } from '../closest.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
@@ -32,7 +33,7 @@ export async function run(call: Call): Promise<ExitCode> {
       stories.map((story) => story.name),
     );
   }
-  const { directory } = await target(call);
+  const { directory } = await meshToChange(call);
   const result = await call.doors.applyStory({ name, action, directory });
   const { style, io } = call;
   for (const file of result.applied) io.stdout.write(`${style.mark('ok')} wrote ${file}\n`);

@@ -1,30 +1,29 @@
-import { type Call, durationOption, textOption, waitFor } from '../call.ts';
+import { type Call, durationOption, waitFor } from '../call.ts';
+import { lookForMesh, none, notNamed } from '../choose-mesh.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
-import { lookForTarget, processStartTime, type Target } from '../target.ts';
+import { isRunning, type Target } from '../target.ts';
 
 /** Idempotent: no mesh is what was asked for. */
 export async function run(call: Call): Promise<ExitCode> {
   const timeout = durationOption(call, 'timeout');
-  const found = await lookForTarget({ io: call.io, doors: call.doors, dir: textOption(call, 'dir') });
+  const found = await lookForMesh(call);
   if (found.kind === 'none') {
+    if (!found.named && found.others.length > 0) throw none(call, found);
     call.io.stderr.write(`nothing to do: ${found.why}\n`);
     return exitCodes.ok;
   }
+  if (found.by === 'chance') throw notNamed(call, found.target.directory);
   const { target } = found;
   signal(target, 'SIGTERM');
   await waitFor(call, {
     timeout,
-    look: async () => ((await runs(target)) ? undefined : true),
+    look: async () => ((await isRunning(target)) ? undefined : true),
     describe: () => `waiting for the mesh in ${target.directory} to end (pid ${target.pid})`,
     next: `kill -KILL ${target.pid} ends it and everything it started at once`,
   });
   call.io.stdout.write(`${call.style.mark('ok')} ended the mesh in ${target.directory}\n`);
   return exitCodes.ok;
-}
-
-async function runs({ pid, startTime }: Target): Promise<boolean> {
-  return (await processStartTime(pid)) === startTime;
 }
 
 function signal({ pid, directory }: Target, name: NodeJS.Signals): void {

@@ -1,5 +1,6 @@
 import { sleep } from '../../base/time.ts';
-import { agentSocket, type Call, durationOption, flagOption, target } from '../call.ts';
+import { agentSocket, type Call, durationOption, flagOption } from '../call.ts';
+import { meshToRead } from '../choose-mesh.ts';
 import { showDuration } from '../duration.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { type Edge, readEdges } from '../mesh.ts';
@@ -8,7 +9,7 @@ import type { Style } from '../style.ts';
 
 export async function run(call: Call): Promise<ExitCode> {
   const window = durationOption(call, 'window');
-  const mesh = await target(call);
+  const mesh = await meshToRead(call);
   const show = async (): Promise<void> => {
     const edges = await readEdges(agentSocket(call, mesh), window);
     await print(call.io, call.format, view(edges, showDuration(window), call.style));

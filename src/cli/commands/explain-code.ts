@@ -13,7 +13,9 @@ export async function run(call: Call): Promise<ExitCode> {
   const items = codes.map((code) => ({ code, meaning: problemCodes[code], ...codeTexts[code] }));
   const [only] = items;
   if (only && asked !== undefined && (call.format === 'table' || call.format === 'wide')) {
-    call.io.stdout.write(`${only.code}: ${only.meaning}\n\n${only.why}\n\nfix: ${only.fix}\n`);
+    call.io.stdout.write(
+      `${only.code}: ${only.meaning}\n\n${only.why}\n\nfix: ${call.style.hint(only.fix)}\n`,
+    );
     return exitCodes.ok;
   }
   await print(call.io, call.format, {

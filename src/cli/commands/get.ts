@@ -1,5 +1,6 @@
 import type { ObjectEntry, ObjectQuery } from '../../admin/types.ts';
-import { adminSocket, type Call, namespaceOption, target } from '../call.ts';
+import { adminSocket, type Call, namespaceOption } from '../call.ts';
+import { meshToRead } from '../choose-mesh.ts';
 import { didYouMean } from '../closest.ts';
 import { conditionCells, conditionHeader, showName } from '../conditions.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -14,7 +15,7 @@ export async function run(call: Call): Promise<ExitCode> {
   const name = second ?? inWord;
   const kind = word.toLowerCase() === 'all' ? undefined : parseKind(word);
   const query = withoutUndefined({ kind, namespace: namespaceOption(call) });
-  const mesh = await target(call);
+  const mesh = await meshToRead(call);
   const { items } = await readObjects(adminSocket(call, mesh), query);
   const shown = kind ? items : items.filter(({ object }) => !derived.includes(object.kind));
   const chosen = name === undefined ? shown : shown.filter(({ object }) => object.metadata.name === name);
@@ -39,7 +40,7 @@ function view(call: Call, entries: readonly ObjectEntry[], single: boolean): Vie
       ...conditionCells(entry, call.style),
     ]),
     names: objects.map((object) => `${kindWord(object.kind)}/${object.metadata.name}`),
-    empty: 'no objects; weft get all shows every kind',
+    empty: call.style.hint('no objects; weft get all shows every kind'),
   };
 }
 

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
-import { type Call, flagOption, target, textOption, wholeNumberOption } from '../call.ts';
+import { type Call, flagOption, textOption, wholeNumberOption } from '../call.ts';
+import { meshToRead } from '../choose-mesh.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { asRecord } from '../record.ts';
 import { openBody } from '../request.ts';
@@ -7,7 +8,7 @@ import { findWorkload } from '../workloads.ts';
 
 export async function run(call: Call): Promise<ExitCode> {
   const tail = wholeNumberOption(call, 'tail', 1_000_000);
-  const mesh = await target(call);
+  const mesh = await meshToRead(call);
   const workload = await findWorkload(call, mesh, call.args[0] ?? '');
   const query = new URLSearchParams({
     workload,

@@ -1,4 +1,5 @@
-import { agentSocket, type Call, target } from '../call.ts';
+import { agentSocket, type Call } from '../call.ts';
+import { meshToRead } from '../choose-mesh.ts';
 import { bootstrapOf, type Part, viewPart } from '../envoy-dump.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { print, showData } from '../output.ts';
@@ -8,7 +9,7 @@ import { findWorkload } from '../workloads.ts';
 /** Shows what the Envoy itself says, not what it was sent. */
 export async function run(call: Call): Promise<ExitCode> {
   const [part = '', word = ''] = call.args;
-  const mesh = await target(call);
+  const mesh = await meshToRead(call);
   const workload = await findWorkload(call, mesh, word);
   const ask = (path: string): Promise<unknown> =>
     askJson({

@@ -1,12 +1,13 @@
 import type { ProxyEntry } from '../../admin/types.ts';
-import { adminSocket, type Call, namespaceOption, target } from '../call.ts';
+import { adminSocket, type Call, namespaceOption } from '../call.ts';
+import { meshToRead } from '../choose-mesh.ts';
 import { showDuration } from '../duration.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readProxies } from '../mesh.ts';
 import { print } from '../output.ts';
 
 export async function run(call: Call): Promise<ExitCode> {
-  const mesh = await target(call);
+  const mesh = await meshToRead(call);
   const list = await readProxies(adminSocket(call, mesh));
   const namespace = namespaceOption(call);
   const items = list.items.filter(

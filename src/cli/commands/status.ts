@@ -1,5 +1,6 @@
 import type { MeshStatus, ObjectEntry, ProblemEntry, ProxyEntry } from '../../admin/types.ts';
-import { adminSocket, agentSocket, type Call, durationOption, flagOption, target, waitFor } from '../call.ts';
+import { adminSocket, agentSocket, type Call, durationOption, flagOption, waitFor } from '../call.ts';
+import { meshToRead } from '../choose-mesh.ts';
 import { firstTrouble, showName } from '../conditions.ts';
 import { showDuration } from '../duration.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -29,7 +30,7 @@ type Traffic = {
 };
 
 export async function run(call: Call): Promise<ExitCode> {
-  const mesh = await target(call);
+  const mesh = await meshToRead(call);
   if (flagOption(call, 'wait')) await waitForSync(call, mesh);
   const summary = await read(call, mesh);
   const { format, io, style } = call;
@@ -176,7 +177,9 @@ function problemLines(problems: readonly ProblemEntry[], style: Style): readonly
   const lines = groups.flatMap(([, group]) => {
     const shown = group.slice(0, 3).flatMap((problem) => showProblem(problem, style));
     const rest = group.length - 3;
-    return rest > 0 ? [...shown, `    and ${rest} more ${group[0]?.code}: weft status -o json`] : shown;
+    return rest > 0
+      ? [...shown, style.hint(`    and ${rest} more ${group[0]?.code}: weft status -o json`)]
+      : shown;
   });
   return ['', 'Problems', ...lines.map((text) => `  ${text}`)];
 }

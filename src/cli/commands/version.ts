@@ -1,13 +1,14 @@
-import { adminSocket, type Call, textOption } from '../call.ts';
+import { adminSocket, type Call } from '../call.ts';
+import { lookForMesh, sayWhere } from '../choose-mesh.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readStatus } from '../mesh.ts';
 import { print } from '../output.ts';
-import { lookForTarget } from '../target.ts';
 
 /** Works without a mesh too. */
 export async function run(call: Call): Promise<ExitCode> {
   const { weft, envoy } = call.doors.versions;
-  const found = await lookForTarget({ io: call.io, doors: call.doors, dir: textOption(call, 'dir') });
+  const found = await lookForMesh(call);
+  sayWhere(call, found);
   const running =
     found.kind === 'running'
       ? (await readStatus(adminSocket(call, found.target))).controlPlane.version
