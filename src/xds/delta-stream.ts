@@ -101,17 +101,22 @@ async function follow(live: Live, snapshots: AsyncIterable<Snapshot>): Promise<v
   }
 }
 
+/** Nobody waits for what comes of an event, so an error of ours ends here: it costs this stream and no other. */
 function happen(live: Live, event: StreamEvent): void {
   const { node, box, http, options } = live;
   if (live.life.signal.aborted || node === undefined) return;
-  const { stream, send, facts } = step(box.state, event);
-  box.state = stream;
-  if (facts.length > 0) options.onFacts(node.id, facts);
-  if (send.length === 0) return;
-  writeSlices(http, send.flatMap(responseBuffers), options.stallMs).then(
-    () => happen(live, { kind: 'writable' }),
-    (error: unknown) => reset(live, String(error)),
-  );
+  try {
+    const { stream, send, facts } = step(box.state, event);
+    box.state = stream;
+    if (facts.length > 0) options.onFacts(node.id, facts);
+    if (send.length === 0) return;
+    writeSlices(http, send.flatMap(responseBuffers), options.stallMs).then(
+      () => happen(live, { kind: 'writable' }),
+      (error: unknown) => reset(live, String(error)),
+    );
+  } catch (error) {
+    fail(live, error);
+  }
 }
 
 function fail({ life, http, options, node }: Live, error: unknown): void {

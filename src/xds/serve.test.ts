@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  createServer,
+} from 'node:http2';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +23,9 @@ import { createLatest, type Latest } from '../base/latest.ts';
 import { silentLogger } from '../base/log.ts';
 import { type ResourceType, typeUrls } from '../snapshot/resource.ts';
 import { type Snapshot, snapshotOf } from '../snapshot/snapshot.ts';
+import { type DeltaStream, serveDelta } from './delta-stream.ts';
 import { encodeAll } from './model-client.test.ts';
+import { patienceMs } from './step.ts';
 import { deltaPath } from './wire.ts';
 import { type AdsServer, callRefused, type Fact, type NodeId, type ServeOptions, serveAds } from './xds.ts';
 
@@ -231,24 +238,32 @@ function openSession(path: string): ClientHttp2Session {
   return session;
 }
 
-test('a reader that stalls holds no memory and is cut off; others go on', async (t) => {
-  const { path, snapshots, facts } = await serve(t, { order: 'written', stallMs: 300 });
+/** Asks for every cluster, and reads nothing until it is resumed. */
+function openPaused(t: TestContext, path: string, who = node): ClientHttp2Stream {
   const session = openSession(path);
   t.after(() => session.destroy());
   const http = session.request({ ':method': 'POST', ':path': deltaPath, 'content-type': 'application/grpc' });
   http.pause();
-  const ended = new Promise((resolve) => http.on('close', resolve));
   http.on('error', () => {});
-  const subscribe = create(DeltaDiscoveryRequestSchema, { ...ask('cluster'), resourceNamesSubscribe: ['*'] });
-  const body = Buffer.from(toBinary(DeltaDiscoveryRequestSchema, subscribe));
+  const message = { ...ask('cluster'), node: who, resourceNamesSubscribe: ['*'] };
+  const body = toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, message));
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(body.length, 1);
-  const big = (round: number) =>
-    snapshotOf(encodeAll([cluster('a', { altStatName: `${round}`.repeat(500_000) })]));
-  snapshots.set(big(0));
   http.write(Buffer.concat([prefix, body]));
+  return http;
+}
+
+/** More than a transport takes at once. */
+const large = (round: number): Snapshot =>
+  snapshotOf(encodeAll([cluster('a', { altStatName: `${round}`.repeat(500_000) })]));
+
+test('a reader that stalls holds no memory and is cut off; others go on', async (t) => {
+  const { path, snapshots, facts } = await serve(t, { order: 'written', stallMs: 300 });
+  snapshots.set(large(0));
+  const http = openPaused(t, path);
+  const ended = new Promise((resolve) => http.on('close', resolve));
   for (let round = 1; round < 100; round++) {
-    snapshots.set(big(round));
+    snapshots.set(large(round));
     await new Promise((resolve) => setImmediate(resolve));
   }
   // One response is on its way; the ninety-nine others were never made.
@@ -258,6 +273,71 @@ test('a reader that stalls holds no memory and is cut off; others go on', async 
   assert.equal((await other.next()).resources.length, 1);
   await ended;
   assert.equal(http.rstCode, 8);
+});
+
+test('what throws when a reader is free again costs its stream alone', async (t) => {
+  const errors: unknown[] = [];
+  let calls = 0;
+  const { path, snapshots } = await serve(t, {
+    order: 'written',
+    onFacts: (id) => {
+      if (id !== 'shop/broken') return;
+      calls += 1;
+      if (calls === 2) throw new Error('a defect');
+    },
+    log: { ...silentLogger, error: (_, fields) => errors.push(fields) },
+  });
+  snapshots.set(large(0));
+  const http = openPaused(t, path, { ...node, id: 'shop/broken' });
+  const status = new Promise((resolve) => http.on('trailers', (said) => resolve(said['grpc-status'])));
+  while (calls === 0) await new Promise(setImmediate);
+  // Waits until the reader has taken the first.
+  snapshots.set(large(1));
+  http.resume();
+  assert.equal(await status, String(grpc.status.INTERNAL));
+  assert.deepEqual(errors, [{ node: 'shop/broken', error: 'Error: a defect' }]);
+  const other = judge(t, path);
+  other.say(ask('cluster'));
+  assert.equal((await other.next()).resources.length, 1);
+});
+
+test('what throws in a tick costs its stream alone', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'weft-xds-'));
+  const path = join(directory, 'xds.sock');
+  const snapshots = createLatest<Snapshot>();
+  let stream: DeltaStream | undefined;
+  let defect = false;
+  const server = createServer();
+  server.on('session', (session) => t.after(() => session.destroy()));
+  server.on('stream', (http) => {
+    stream = serveDelta(http, {
+      order: 'acked',
+      open: (_, signal) => snapshots.follow(signal),
+      onFacts: () => {
+        if (defect) throw new Error('a defect');
+      },
+      stallMs: 20_000,
+      log: silentLogger,
+      memory: new Map(),
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.after(() => {
+    server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  snapshots.set(snapshotOf(encodeAll([cluster('a')])));
+  const client = judge(t, path);
+  client.say(ask('cluster'));
+  await client.next();
+  // Held back, since the client has not answered; after a while it goes all the same.
+  snapshots.set(snapshotOf(encodeAll([cluster('a'), cluster('b')])));
+  await new Promise(setImmediate);
+  defect = true;
+  assert(stream);
+  stream.tick(0);
+  stream.tick(patienceMs);
+  assert.equal((await client.status).code, grpc.status.INTERNAL);
 });
 
 test('the socket is for its owner alone, replaces a stale one, and goes with the server', async (t) => {
