@@ -86,6 +86,7 @@ test('unknown paths, other methods and failing reads answer what to do', () =>
       };
       assert.deepEqual(await error('/v1/nothing'), [404, 'NotFound', 'nothing at /v1/nothing']);
       assert.deepEqual(await error('/__proto__'), [404, 'NotFound', 'nothing at /__proto__']);
+      assert.equal((await error('//'))[0], 404);
       for (const method of ['POST', 'DELETE', 'PUT'])
         assert.deepEqual(await error('/v1/status', method), [
           405,

@@ -1,5 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { reasonOf } from '../base/errors.ts';
 import type { Cluster } from './cluster.ts';
 import { LocalError } from './errors.ts';
 import { isReady } from './machine.ts';
@@ -24,18 +25,23 @@ export type WorkloadReport = {
   readonly createdAt: string;
 };
 
+type Pods = Pick<Cluster, 'pods' | 'synced' | 'problems'>;
+
 const fallbackTail = 200;
 
 /** Read-only, on a unix socket that only the mesh's owner can open. */
 export async function serveRuntime(options: {
   readonly path: string;
-  readonly cluster: Cluster;
+  readonly cluster: Pods;
   /** Asks the cluster's DNS server, as a pod would. */
   readonly lookUp: (name: string) => Promise<readonly string[]>;
 }): Promise<AsyncDisposable> {
   const closing = new AbortController();
   const server = createServer((request, response) => {
-    void respond(request, response, { ...options, closing: closing.signal });
+    respond(request, response, { ...options, closing: closing.signal }).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else send(response, 500, { error: reasonOf(error) });
+    });
   });
   await rm(options.path, { force: true });
   await new Promise<void>((resolve, reject) => {
@@ -54,15 +60,15 @@ export async function serveRuntime(options: {
 }
 
 type Context = {
-  readonly cluster: Cluster;
+  readonly cluster: Pods;
   readonly lookUp: (name: string) => Promise<readonly string[]>;
   readonly closing: AbortSignal;
 };
 
 async function respond(request: IncomingMessage, response: ServerResponse, context: Context): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://runtime');
+  const url = URL.parse(request.url ?? '/', 'http://runtime');
   if (request.method !== 'GET') return send(response, 405, { error: `${request.method} is not served here` });
-  switch (url.pathname) {
+  switch (url?.pathname) {
     case '/v1/workloads':
       return send(response, 200, {
         synced: context.cluster.synced(),
@@ -75,7 +81,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, conte
     case '/v1/logs':
       return await sendLogs(url.searchParams, response, context);
     default:
-      return send(response, 404, { error: `${url.pathname} is not served here` });
+      return send(response, 404, { error: `${url?.pathname ?? request.url} is not served here` });
   }
 }
 
