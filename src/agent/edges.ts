@@ -9,6 +9,8 @@ export type Edge = {
   readonly rps: number | null;
   /** 0 to 1, of requests; failed is HTTP 5xx or a gRPC status other than OK. */
   readonly successRate: number | null;
+  /** 0 to 1, of requests; denied is HTTP 401 or 403. */
+  readonly denied: number | null;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   /** TCP connections opened. */
@@ -31,6 +33,7 @@ type Tally = {
   readonly target: string;
   requests: number;
   failed: number;
+  denied: number;
   connections: number;
   readonly buckets: Map<number, number>;
   mutual: number;
@@ -77,6 +80,7 @@ function add(tallies: Tallies, { name, labels }: Series, change: number): void {
       target,
       requests: 0,
       failed: 0,
+      denied: 0,
       connections: 0,
       buckets: new Map(),
       mutual: 0,
@@ -96,11 +100,16 @@ function add(tallies: Tallies, { name, labels }: Series, change: number): void {
   } else {
     tally.requests += change;
     if (hasFailed(labels)) tally.failed += change;
+    if (isDenied(labels)) tally.denied += change;
   }
 }
 
 function hasFailed({ response_code = '', grpc_response_status = '0' }: Series['labels']): boolean {
   return response_code.startsWith('5') || grpc_response_status !== '0';
+}
+
+function isDenied({ response_code }: Series['labels']): boolean {
+  return response_code === '401' || response_code === '403';
 }
 
 /** Requests that reached no endpoint have no workload at their end: then the service stands for it. */
@@ -118,13 +127,14 @@ function isKnown(value: string | undefined): value is string {
 }
 
 function edgeOf(tally: Tally, witness: Tally | undefined, seconds: number): Edge {
-  const { source, target, requests, failed, connections, buckets } = tally;
+  const { source, target, requests, failed, denied, connections, buckets } = tally;
   const seen = witness !== undefined && witness.mutual + witness.plain > 0;
   return {
     source,
     target,
     rps: requests > 0 ? requests / seconds : null,
     successRate: requests > 0 ? 1 - failed / requests : null,
+    denied: requests > 0 ? denied / requests : null,
     p50Ms: quantile(0.5, buckets),
     p99Ms: quantile(0.99, buckets),
     connections,

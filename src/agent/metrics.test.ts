@@ -23,6 +23,7 @@ test('edges of recorded metrics', () => {
         target: 'campus/ledger',
         rps: null,
         successRate: null,
+        denied: null,
         p50Ms: 0,
         p99Ms: 0,
         connections: 3,
@@ -33,6 +34,7 @@ test('edges of recorded metrics', () => {
         target: 'campus/pay',
         rps: 5,
         successRate: 0.8,
+        denied: 0,
         p50Ms: 0,
         p99Ms: 0,
         connections: 0,
@@ -43,6 +45,7 @@ test('edges of recorded metrics', () => {
         target: 'campus/pay',
         rps: 0.8,
         successRate: 1,
+        denied: 0,
         p50Ms: 0,
         p99Ms: 0,
         connections: 0,
@@ -102,6 +105,22 @@ test('what counts as a success, and who is at the end', () => {
       ['n/b', 10, 0.8, null],
       ['n/gone', 2, 0, null],
     ],
+  );
+});
+
+test('what was denied is counted apart, and is no failure', () => {
+  const to = { destination_workload: 'b', destination_workload_namespace: 'n' };
+  const after = counters(
+    sample(to, 5),
+    sample({ ...to, response_code: '401' }, 1),
+    sample({ ...to, response_code: '403' }, 2),
+    sample({ ...to, response_code: '404' }, 2),
+    // The target counts the same requests again.
+    sample({ ...to, response_code: '403', reporter: 'destination' }, 9),
+  );
+  assert.deepEqual(
+    edges(new Map(), after, 1).map(({ rps, successRate, denied }) => [rps, successRate, denied]),
+    [[10, 1, 0.3]],
   );
 });
 

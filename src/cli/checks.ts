@@ -1,7 +1,10 @@
 /** What `weft check` knows to go wrong, as pure judgements over facts that were gathered before. */
 import type { MeshStatus, ProblemEntry, ProxyEntry } from '../admin/types.ts';
 import { showDuration } from './duration.ts';
+import type { Edge } from './mesh.ts';
 import { problemLine } from './problems.ts';
+import { trafficChecks } from './traffic-checks.ts';
+import { type Check, ok, verdict } from './verdict.ts';
 
 type Outcome<T> = { readonly value: T } | { readonly failure: string };
 
@@ -12,6 +15,8 @@ export type Facts = {
   readonly problems: Outcome<readonly ProblemEntry[]>;
   readonly agent: Outcome<unknown>;
   readonly runtime: Outcome<unknown>;
+  /** Of the last 30 s. */
+  readonly edges: Outcome<readonly Edge[]>;
   /** Absent when there is nothing to ask for, or nobody to ask. */
   readonly dns: { readonly name: string; readonly addresses: readonly string[] } | undefined;
   /** Versions that this program is made for. */
@@ -22,14 +27,6 @@ export type Facts = {
   readonly now: number;
 };
 
-export type Check = {
-  /** Stable, for scripts. */
-  readonly id: string;
-  readonly result: 'ok' | 'warn' | 'fail';
-  readonly text: string;
-  readonly detail: readonly string[];
-  readonly fix?: string;
-};
 export type Section = { readonly name: string; readonly checks: readonly Check[] };
 
 export function allChecks(facts: Facts): readonly Section[] {
@@ -39,11 +36,8 @@ export function allChecks(facts: Facts): readonly Section[] {
     { name: 'data-plane', checks: dataPlane(facts) },
     { name: 'certificates', checks: certificates(facts) },
     { name: 'configuration', checks: configuration(facts) },
+    { name: 'traffic', checks: 'value' in facts.edges ? trafficChecks(facts.edges.value) : [] },
   ].filter(({ checks }) => checks.length > 0);
-}
-
-function ok(id: string, text: string): Check {
-  return { id, result: 'ok', text, detail: [] };
 }
 
 function controlPlane({ status, pid, weft }: Facts): readonly Check[] {
@@ -204,13 +198,4 @@ function configuration({ problems, status }: Facts): readonly Check[] {
       },
     ),
   ];
-}
-
-type Bad = { readonly bad: readonly string[]; readonly fix: string; readonly result?: 'warn' | 'fail' };
-
-/** At most five lines of what is wrong: the rest is in the JSON of the commands that the fix names. */
-function verdict(id: string, text: string, { bad, fix, result = 'fail' }: Bad): Check {
-  if (bad.length === 0) return ok(id, text);
-  const detail = bad.length > 5 ? [...bad.slice(0, 5), `and ${bad.length - 5} more`] : bad;
-  return { id, result, text, detail, fix };
 }

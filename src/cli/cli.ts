@@ -14,6 +14,7 @@ import { createStyle, type Style, selfOf, speaksUnicode, wantsColour } from './s
 export { exitCodes } from './exit-codes.ts';
 export type { Doors, Io, Story, StoryAction, StoryRequest, StoryResult, UpOptions } from './io.ts';
 export type { Definition, Manifest } from './manifest-files.ts';
+export { problemLine } from './problems.ts';
 export { createStyle, type Style, speaksUnicode, wantsColour } from './style.ts';
 export { renderUpScreen, type UpScreen } from './up-screen.ts';
 

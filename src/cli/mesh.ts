@@ -56,7 +56,16 @@ export type Edge = {
   readonly p99Ms: number | null;
   /** `null` when nobody could tell: the target has no sidecar. */
   readonly mtls: boolean | null;
+  /** Share of requests that were answered with 401 or 403, 0 to 1. */
+  readonly denied: number | null;
+  /** TCP connections opened; `null` when the agent does not say. */
+  readonly connections: number | null;
 };
+
+/** Whether the caller is none of the mesh's workloads. */
+export function isOutside({ source }: Edge): boolean {
+  return source === 'unknown';
+}
 
 /** `window` in milliseconds. */
 export async function readEdges(socket: AdminSocket, window: number): Promise<readonly Edge[]> {
@@ -76,5 +85,7 @@ function parseEdge(item: unknown): Edge {
     p50Ms: number(edge.p50Ms),
     p99Ms: number(edge.p99Ms),
     mtls: typeof edge.mtls === 'boolean' ? edge.mtls : null,
+    denied: number(edge.denied),
+    connections: number(edge.connections),
   };
 }

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
+import { compareStrings } from '../base/sorted.ts';
 import { exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
 import type { Doors, Io } from './io.ts';
@@ -102,7 +103,7 @@ async function upward(from: string, doors: Doors): Promise<Run | undefined> {
 async function downward(from: string, doors: Doors): Promise<readonly Target[]> {
   const names = await readdir(from).catch(() => []);
   const runs = await Promise.all(
-    names.sort().map(async (name) => {
+    [...names].sort(compareStrings).map(async (name) => {
       const directory = join(from, name);
       return (await exists(runFile(directory))) ? readRun(directory, doors).catch(notReadable) : undefined;
     }),

@@ -1,14 +1,16 @@
 import type { MeshStatus, ProblemEntry, ProxyEntry } from '../../admin/types.ts';
 import { adminSocket, agentSocket, type Call, durationOption } from '../call.ts';
-import { allChecks, type Check, type Facts, type Section } from '../checks.ts';
+import { allChecks, type Facts, type Section } from '../checks.ts';
 import { meshToRead } from '../choose-mesh.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
-import { type AdminSocket, readObjects, readProblems, readProxies, readStatus } from '../mesh.ts';
+import { type AdminSocket, readEdges, readObjects, readProblems, readProxies, readStatus } from '../mesh.ts';
 import { print, showData } from '../output.ts';
 import { asList, asRecord, asText } from '../record.ts';
 import { askJson } from '../request.ts';
 import type { Target } from '../target.ts';
+import { trafficWindow } from '../traffic-checks.ts';
+import type { Check } from '../verdict.ts';
 
 /** Gathers first, judges second: the checks themselves are data in, verdicts out. */
 export async function run(call: Call): Promise<ExitCode> {
@@ -21,12 +23,13 @@ export async function run(call: Call): Promise<ExitCode> {
 
 async function gather(call: Call, mesh: Target): Promise<Facts> {
   const socket = adminSocket(call, mesh);
-  const [status, proxies, problems, agent, runtime, services] = await Promise.all([
+  const [status, proxies, problems, agent, runtime, edges, services] = await Promise.all([
     outcome<MeshStatus>(readStatus(socket)),
     outcome<readonly ProxyEntry[]>(readProxies(socket).then(({ items }) => items)),
     outcome<readonly ProblemEntry[]>(readProblems(socket).then(({ items }) => items)),
     outcome(askJson({ ...agentSocket(call, mesh), path: '/workloads', who: 'node agent' })),
     outcome(askJson({ ...runtimeSocket(call, mesh), path: '/v1/workloads', who: 'local runtime' })),
+    outcome(readEdges(agentSocket(call, mesh), trafficWindow)),
     outcome(readObjects(socket, { kind: 'Service' }).then(({ items }) => items)),
   ]);
   const service = 'value' in services ? services.value[0]?.object.metadata : undefined;
@@ -37,6 +40,7 @@ async function gather(call: Call, mesh: Target): Promise<Facts> {
     problems,
     agent,
     runtime,
+    edges,
     dns: service
       ? await askName(call, mesh, `${service.name}.${service.namespace}.svc.cluster.local`)
       : undefined,

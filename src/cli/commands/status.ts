@@ -5,7 +5,15 @@ import { firstTrouble, showName } from '../conditions.ts';
 import { showDuration } from '../duration.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
-import { type Edge, readEdges, readObjects, readProblems, readProxies, readStatus } from '../mesh.ts';
+import {
+  type Edge,
+  isOutside,
+  readEdges,
+  readObjects,
+  readProblems,
+  readProxies,
+  readStatus,
+} from '../mesh.ts';
 import { showData } from '../output.ts';
 import { groupProblems, showProblem } from '../problems.ts';
 import type { Style } from '../style.ts';
@@ -25,6 +33,8 @@ type Summary = {
 type Traffic = {
   readonly edges: number;
   readonly mtls: number;
+  /** Edges from outside the mesh, which cannot have mTLS. */
+  readonly outside: number;
   readonly rps: number;
   readonly successRate: number | null;
 };
@@ -94,6 +104,7 @@ function trafficOf(edges: readonly Edge[]): Traffic {
   return {
     edges: edges.length,
     mtls: edges.filter(({ mtls }) => mtls === true).length,
+    outside: edges.filter((edge) => isOutside(edge) && edge.mtls !== true).length,
     rps,
     successRate: rps === 0 ? null : good / rps,
   };
@@ -161,8 +172,10 @@ function proxyLine({ workload, connected, pending, rejected, inSync }: ProxyEntr
 function trafficLines({ traffic, window }: Summary, style: Style): readonly (readonly string[])[] {
   if (!traffic) return [['Traffic', `${style.mark('fail')} unknown: the node agent does not answer`]];
   if (traffic.edges === 0) return [['Traffic', `none in the last ${window}`]];
-  const encrypted = `${traffic.mtls}/${traffic.edges} edges with mTLS`;
-  const mtls = ['mTLS', `${style.mark(traffic.mtls === traffic.edges ? 'ok' : 'warn')} ${encrypted}`];
+  const inside = traffic.edges - traffic.outside;
+  const outside = traffic.outside > 0 ? `, ${traffic.outside} from outside` : '';
+  const encrypted = `${traffic.mtls}/${inside} edges with mTLS${outside}`;
+  const mtls = ['mTLS', `${style.mark(traffic.mtls === inside ? 'ok' : 'warn')} ${encrypted}`];
   if (traffic.successRate === null) return [mtls];
   const rate = `${(100 * traffic.successRate).toFixed(2)} % of ${traffic.rps.toFixed(1)} requests/s`;
   return [

@@ -34,27 +34,18 @@ export type WorldOptions = {
   readonly silentAgent?: boolean;
 };
 
+const http = { p50Ms: 9, p99Ms: 88, connections: 0, denied: 0, mtls: true };
+const silent = { rps: null, successRate: null, denied: null, p50Ms: null, p99Ms: null };
 const edges = [
-  {
-    source: 'campus/web',
-    target: 'campus/pay',
-    rps: 12.5,
-    successRate: 0.975,
-    p50Ms: 9,
-    p99Ms: 88,
-    mtls: true,
-  },
-  { source: 'campus/cron', target: 'campus/web', rps: 0.4, successRate: 1, p50Ms: 4, p99Ms: 11, mtls: false },
-  {
-    source: 'campus/pay',
-    target: 'campus/db',
-    rps: null,
-    successRate: null,
-    p50Ms: null,
-    p99Ms: null,
-    mtls: null,
-  },
-].map((edge) => ({ ...edge, connections: 3 }));
+  { ...http, source: 'campus/web', target: 'campus/pay', rps: 12.5, successRate: 0.975 },
+  { ...http, source: 'campus/cron', target: 'campus/web', rps: 1.4, successRate: 1, mtls: false },
+  { ...http, source: 'campus/pay', target: 'campus/fx', rps: 0.4, successRate: 0.5 },
+  { ...http, source: 'campus/notify', target: 'campus/pay', rps: 2, successRate: 1, denied: 0.25 },
+  { ...http, source: 'unknown', target: 'campus/pay', rps: 0.2, successRate: 1, mtls: false },
+  { ...silent, source: 'campus/pay', target: 'campus/db', connections: 3, mtls: true },
+  { ...silent, source: 'campus/pay', target: 'campus/idle', connections: 0, mtls: true },
+];
+const goodEdges = edges.slice(-3);
 const logLines = ['listening on 8080', 'GET / 200'];
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -74,7 +65,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       log: silentLogger,
     }),
   );
-  if (!options.silentAgent) stack.use(await serveRecorded(join(sockets, 'agent.sock'), await agentAnswers()));
+  if (!options.silentAgent)
+    stack.use(await serveRecorded(join(sockets, 'agent.sock'), await agentAnswers(options)));
   stack.use(await serveRecorded(join(sockets, 'runtime.sock'), runtimeAnswers));
   const ups: UpOptions[] = [];
   const doors = doorsTo(sockets, ups);
@@ -88,13 +80,13 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
 
 type Answers = Readonly<Record<string, string>>;
 
-async function agentAnswers(): Promise<Answers> {
+async function agentAnswers({ well }: WorldOptions): Promise<Answers> {
   const envoy = '/workloads/campus/web-7/envoy';
   const recorded = (name: string): Promise<string> =>
     readFile(new URL(`../testdata/${name}.json`, import.meta.url), 'utf8');
   return {
     '/workloads': '{}',
-    '/edges': JSON.stringify(edges),
+    '/edges': JSON.stringify(well ? goodEdges : edges),
     [`${envoy}/config_dump`]: await recorded('config_dump'),
     [`${envoy}/clusters`]: await recorded('clusters'),
   };
