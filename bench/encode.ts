@@ -81,13 +81,13 @@ async function encoding(type: ResourceType, list: ResourceList): Promise<Measure
       ours: () => perResource(() => encodeAfresh(list)),
       floor: () => perResource(() => toBinaryAll(schema, list)),
     },
-    40,
+    24,
   );
   // The first turns are the compiler's.
   return {
     bytes: median(encodeAfresh(list).map(({ frame }) => frame.length)),
-    ours: ours.slice(15),
-    floor: floor.slice(15),
+    ours: ours.slice(8),
+    floor: floor.slice(8),
   };
 }
 

@@ -8,18 +8,35 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { capture } from '../src/agent/capture.ts';
 import { staticResources } from '../src/translate/testing/static-envoy.ts';
-import { connectNamespaces, type Namespace, startNamespace } from '../test/support/namespace.ts';
-import { type Child, startChild } from './support/child.ts';
+import type { Namespace } from '../test/support/namespace.ts';
 import { createCredentials } from './support/credentials.ts';
-import { bootstrapOf, type Lab, type Pod, sidecarDirectory, startLab, startSidecar } from './support/lab.ts';
-import { clusterIp, type Manifest, namespace, serviceOf, servicePort, sliceOf } from './support/manifests.ts';
+import {
+  bootstrapOf,
+  farEnd,
+  type Lab,
+  type PodNetwork,
+  podEnd,
+  sidecarDirectory,
+  startLab,
+  startPodNetwork,
+  startSidecar,
+} from './support/lab.ts';
+import {
+  clusterIp,
+  type Manifest,
+  meshedPod,
+  namespaceObject,
+  type Pod,
+  serviceOf,
+  servicePort,
+  sliceWith,
+} from './support/manifests.ts';
 import { inTurns, median, printTable, quantile, ratio, show } from './support/measure.ts';
 import { createPipeline } from './support/pipeline.ts';
 
 const rounds = 15;
 const services = 10;
 const client: Pod = { name: 'client', app: 'client' };
-const [farEnd, podEnd] = ['10.250.0.1', '10.250.0.2'];
 
 export async function run(): Promise<void> {
   await using stack = new AsyncDisposableStack();
@@ -27,9 +44,9 @@ export async function run(): Promise<void> {
   await lab.write('objects/all', userObjects());
   await lab.write('cluster/all', published());
   const [warm, cold, fixed] = [
-    await startNetwork(stack),
-    await startNetwork(stack),
-    await startNetwork(stack),
+    await startPodNetwork(stack),
+    await startPodNetwork(stack),
+    await startPodNetwork(stack),
   ];
   await capture(fixed.net.path);
   const floorConfig = await staticConfig(lab.root);
@@ -67,11 +84,9 @@ export async function run(): Promise<void> {
   ]);
 }
 
-type Network = { readonly net: Namespace; readonly caller: Child };
-
 /** The clock starts before the process, and before the agent hears of the pod where it does. */
 async function startToAnswer(
-  { net, caller }: Network,
+  { net, caller }: PodNetwork,
   config: string,
   announce = async () => {},
 ): Promise<number> {
@@ -99,31 +114,13 @@ async function configuredPods(lab: Lab): Promise<void> {
 }
 
 function userObjects(): readonly Manifest[] {
-  const all = Array.from({ length: services }, (_, service) => serviceOf(service));
-  return [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, ...all];
+  return [namespaceObject, ...Array.from({ length: services }, (_, service) => serviceOf(service))];
 }
 
 function published(): readonly Manifest[] {
-  const labels = { app: client.app, 'security.istio.io/tlsMode': 'istio' };
-  const pod = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: client.name, namespace, labels },
-    spec: { serviceAccountName: client.app, containers: [{ name: 'app', image: 'app' }] },
-    status: { phase: 'Running', podIP: podEnd, podIPs: [{ ip: podEnd }] },
-  };
   const endpoints = [{ addresses: [farEnd], conditions: { ready: true } }];
-  return [pod, ...Array.from({ length: services }, (_, service) => ({ ...sliceOf(service, 0), endpoints }))];
-}
-
-async function startNetwork(stack: AsyncDisposableStack): Promise<Network> {
-  const net = stack.use(await startNamespace());
-  const far = stack.use(await startNamespace());
-  connectNamespaces(far, net);
-  const inside = (of: Namespace): { through: string[] } => ({ through: ['nsenter', `--net=${of.path}`] });
-  const app = stack.use(await startChild('lab/app.ts', inside(far)));
-  await app.ask({ kind: 'listen', host: farEnd, port: servicePort });
-  return { net, caller: stack.use(await startChild('lab/caller.ts', inside(net))) };
+  const slices = Array.from({ length: services }, (_, service) => sliceWith(service, endpoints));
+  return [meshedPod(client, podEnd), ...slices];
 }
 
 /** What the agent would have sent, and its bootstrap without the agent. */

@@ -9,27 +9,36 @@ import { capture } from '../src/agent/capture.ts';
 import { proxyUid } from '../src/model/names.ts';
 import { type Resource, resourceTypes, typeUrls } from '../src/snapshot/resource.ts';
 import type { Snapshot } from '../src/snapshot/snapshot.ts';
-import { connectNamespaces, type Namespace, startNamespace } from '../test/support/namespace.ts';
 import { type Child, startChild } from './support/child.ts';
 import { createCredentials } from './support/credentials.ts';
-import { bootstrapOf, type Lab, type Pod, sidecarDirectory, startLab, startSidecar } from './support/lab.ts';
+import {
+  bootstrapOf,
+  farEnd,
+  type Lab,
+  podEnd,
+  sidecarDirectory,
+  startLab,
+  startPodNetwork,
+  startSidecar,
+} from './support/lab.ts';
 import {
   clusterIp,
   type Manifest,
+  meshedPod,
   namespace,
+  namespaceObject,
+  type Pod,
   serviceName,
   serviceOf,
   servicePort,
   sliceOf,
+  sliceWith,
 } from './support/manifests.ts';
 import { inTurns, median, printTable, quantile, type Row, ratio, show } from './support/measure.ts';
 import { createPipeline } from './support/pipeline.ts';
 
 const rounds = 25;
 const client: Pod = { name: 'client', app: 'client' };
-/** Where the wire between two namespaces ends; the app stands at the far end, without a sidecar. */
-const [farEnd, podEnd] = ['10.250.0.1', '10.250.0.2'];
-
 export async function run(): Promise<void> {
   const rows: Row[] = [];
   for (const others of [0, 1000]) rows.push(await propagation(others));
@@ -90,11 +99,7 @@ async function writeMesh(lab: Lab, others: number): Promise<void> {
 
 /** One file for each service, with its routes. */
 function objectFiles(others: number): [string, readonly Manifest[]][] {
-  const base = [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-    serviceOf(0),
-    route('base', 0, '/base'),
-  ];
+  const base = [namespaceObject, serviceOf(0), route('base', 0, '/base')];
   const files = otherServices(others).map((service): [string, Manifest[]] => {
     const routes = Array.from({ length: 10 }, (_, index) =>
       route(`${serviceName(service)}-${index}`, service, `/other-${index}`),
@@ -109,19 +114,8 @@ function otherServices(routes: number): number[] {
 }
 
 function published(others: number): readonly Manifest[] {
-  const pod = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name: client.name,
-      namespace,
-      labels: { app: client.app, 'security.istio.io/tlsMode': 'istio' },
-    },
-    spec: { serviceAccountName: client.app, containers: [{ name: 'app', image: 'app' }] },
-    status: { phase: 'Running', podIP: podEnd, podIPs: [{ ip: podEnd }] },
-  };
-  const app = { ...sliceOf(0, 0), endpoints: [{ addresses: [farEnd], conditions: { ready: true } }] };
-  return [pod, app, ...otherServices(others).map((service) => sliceOf(service, 1))];
+  const app = sliceWith(0, [{ addresses: [farEnd], conditions: { ready: true } }]);
+  return [meshedPod(client, podEnd), app, ...otherServices(others).map((service) => sliceOf(service, 1))];
 }
 
 function newRoute(step: number): Manifest {
@@ -141,26 +135,15 @@ function route(name: string, service: number, path: string): Manifest {
   };
 }
 
-/** A pod's network with a caller in it, and at the other end of its wire the app. */
-async function startNetwork(stack: AsyncDisposableStack): Promise<{ net: Namespace; caller: Child }> {
-  const net = stack.use(await startNamespace());
-  const far = stack.use(await startNamespace());
-  connectNamespaces(far, net);
-  const inside = (of: Namespace): { through: string[] } => ({ through: ['nsenter', `--net=${of.path}`] });
-  const app = stack.use(await startChild('lab/app.ts', inside(far)));
-  await app.ask({ kind: 'listen', host: farEnd, port: servicePort });
-  return { net, caller: stack.use(await startChild('lab/caller.ts', inside(net))) };
-}
-
 async function startOurs(lab: Lab, stack: AsyncDisposableStack): Promise<Child> {
-  const { net, caller } = await startNetwork(stack);
+  const { net, caller } = await startPodNetwork(stack);
   await lab.put(client, net);
   stack.use(startSidecar({ net, config: await lab.bootstrap(client) }));
   return caller;
 }
 
 async function startFloor(root: string, others: number, stack: AsyncDisposableStack) {
-  const { net, caller } = await startNetwork(stack);
+  const { net, caller } = await startPodNetwork(stack);
   const directory = join(root, 'floor');
   const at = await sidecarDirectory(directory, { 'envoy.json': bootstrapOf(client, directory) });
   const pipeline = createPipeline();

@@ -11,8 +11,19 @@ import { connectNamespaces, type Namespace, startNamespace } from '../test/suppo
 import { clientTls, plainApp, plainProxy, serverTls } from './lab/plain-pair.ts';
 import { type Child, startChild } from './support/child.ts';
 import { createCredentials } from './support/credentials.ts';
-import { type Envoy, type Lab, type Pod, sidecarDirectory, startLab, startSidecar } from './support/lab.ts';
-import { clusterIp, type Manifest, namespace, servicePort } from './support/manifests.ts';
+import { type Envoy, type Lab, sidecarDirectory, startLab, startSidecar } from './support/lab.ts';
+import {
+  clusterIp,
+  meshedPod,
+  namespace,
+  namespaceObject,
+  type Pod,
+  podName,
+  serviceName,
+  serviceOf,
+  servicePort,
+  sliceWith,
+} from './support/manifests.ts';
 import { inTurns, median, printTable, ratio, show } from './support/measure.ts';
 
 const rounds = 8;
@@ -20,7 +31,7 @@ const rate = 1000;
 const seconds = 4;
 const lines = 16;
 const client: Pod = { name: 'client', app: 'client' };
-const server: Pod = { name: 'server', app: 'server' };
+const server: Pod = { name: podName(0, 0), app: serviceName(0) };
 const [clientIp, serverIp] = ['10.250.0.1', '10.250.0.2'];
 /** Envoys on the first core, the rest on the second. */
 const [envoyCore, otherCore] = [0, 1];
@@ -110,11 +121,13 @@ async function meshPair(
   accessLog: boolean,
 ): Promise<Pair & { readonly lab: Lab }> {
   const lab = stack.use(await startLab({ accessLog }));
-  await lab.write('objects/all', [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
-    service(),
+  await lab.write('objects/all', [namespaceObject, serviceOf(0)]);
+  const targetRef = { kind: 'Pod', namespace, name: server.name };
+  await lab.write('cluster/all', [
+    meshedPod(client, clientIp),
+    meshedPod(server, serverIp),
+    sliceWith(0, [{ addresses: [serverIp], conditions: { ready: true }, targetRef }]),
   ]);
-  await lab.write('cluster/all', [podOf(client, clientIp), podOf(server, serverIp), slice()]);
   const { near, far, caller } = await startNetworks(stack, lab.root);
   await lab.put(client, near);
   await lab.put(server, far);
@@ -166,34 +179,4 @@ async function ready<T>(pair: Pair, rest: T): Promise<Pair & { lab: T }> {
 
 function spiffe({ app }: Pod): string {
   return `spiffe://cluster.local/ns/${namespace}/sa/${app}`;
-}
-
-function service(): Manifest {
-  const port = { name: 'http', port: servicePort, targetPort: servicePort, appProtocol: 'http' };
-  const spec = { clusterIP: clusterIp(0), selector: { app: server.app }, ports: [port] };
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name: server.app, namespace }, spec };
-}
-
-function slice(): Manifest {
-  const labels = { 'kubernetes.io/service-name': server.app };
-  const targetRef = { kind: 'Pod', namespace, name: server.name };
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: server.app, namespace, labels },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: [serverIp], conditions: { ready: true }, targetRef }],
-    ports: [{ name: 'http', port: servicePort, protocol: 'TCP' }],
-  };
-}
-
-function podOf({ name, app }: Pod, ip: string): Manifest {
-  const labels = { app, version: 'v1', 'security.istio.io/tlsMode': 'istio' };
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace, labels },
-    spec: { serviceAccountName: app, containers: [{ name: 'app', image: 'app' }] },
-    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
-  };
 }

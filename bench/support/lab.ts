@@ -11,11 +11,9 @@ import { bootstrap } from '../../src/agent/agent.ts';
 import { createTokenIssuer } from '../../src/identity/identity.ts';
 import { proxyUid, workloadKey } from '../../src/model/names.ts';
 import { findEnvoy } from '../../test/support/envoy.ts';
-import type { Namespace } from '../../test/support/namespace.ts';
-import { startChild } from './child.ts';
-import { type Manifest, namespace, textOf } from './manifests.ts';
-
-export type Pod = { readonly name: string; readonly app: string };
+import { connectNamespaces, type Namespace, startNamespace } from '../../test/support/namespace.ts';
+import { type Child, startChild } from './child.ts';
+import { type Manifest, namespace, type Pod, servicePort, textOf } from './manifests.ts';
 
 export type Lab = AsyncDisposable & {
   readonly root: string;
@@ -140,6 +138,23 @@ export async function sidecarDirectory(
   }
   await chown(path, proxyUid, 0);
   return (name) => join(path, name);
+}
+
+/** A pod's network with someone in it who asks, and at the far end of its wire an app without a sidecar. */
+export type PodNetwork = { readonly net: Namespace; readonly caller: Child };
+
+/** The two ends of the wire. */
+export const farEnd = '10.250.0.1';
+export const podEnd = '10.250.0.2';
+
+export async function startPodNetwork(stack: AsyncDisposableStack): Promise<PodNetwork> {
+  const net = stack.use(await startNamespace());
+  const far = stack.use(await startNamespace());
+  connectNamespaces(far, net);
+  const inside = (of: Namespace): { through: string[] } => ({ through: ['nsenter', `--net=${of.path}`] });
+  const app = stack.use(await startChild('lab/app.ts', inside(far)));
+  await app.ask({ kind: 'listen', host: farEnd, port: servicePort });
+  return { net, caller: stack.use(await startChild('lab/caller.ts', inside(net))) };
 }
 
 async function end(child: ChildProcess): Promise<void> {

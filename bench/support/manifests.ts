@@ -8,6 +8,11 @@ export type MeshSize = { readonly services: number; readonly pods: number };
 
 export const namespace = 'bench';
 export const servicePort = 8080;
+export const namespaceObject: Manifest = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name: namespace },
+};
 
 /** As a directory or an API server would hand them out. Throws when one of them is not valid. */
 export function objectsOf(manifests: readonly Manifest[]): readonly KubeObject[] {
@@ -25,7 +30,7 @@ export function textOf(manifests: readonly Manifest[]): string {
 export function meshOf({ services, pods }: MeshSize): readonly Manifest[] {
   const numbers = Array.from({ length: services }, (_, index) => index);
   return [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+    namespaceObject,
     ...numbers.flatMap((service) => [
       serviceOf(service),
       sliceOf(service, pods),
@@ -68,17 +73,22 @@ export function serviceOf(service: number): Manifest {
 
 /** The endpoints are the service's first `pods` pods. */
 export function sliceOf(service: number, pods: number): Manifest {
+  const endpoints = Array.from({ length: pods }, (_, pod) => ({
+    addresses: [podIp(service, pod)],
+    conditions: { ready: true },
+    targetRef: { kind: 'Pod', namespace, name: podName(service, pod) },
+  }));
+  return sliceWith(service, endpoints);
+}
+
+export function sliceWith(service: number, endpoints: readonly object[]): Manifest {
   const name = serviceName(service);
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { name: `${name}-1`, namespace, labels: { 'kubernetes.io/service-name': name } },
     addressType: 'IPv4',
-    endpoints: Array.from({ length: pods }, (_, pod) => ({
-      addresses: [podIp(service, pod)],
-      conditions: { ready: true },
-      targetRef: { kind: 'Pod', namespace, name: podName(service, pod) },
-    })),
+    endpoints,
     ports: [{ name: 'http', port: servicePort, protocol: 'TCP' }],
   };
 }
@@ -109,22 +119,29 @@ export function routeOf(service: number, mark: string): Manifest {
 }
 
 export function podOf(service: number, pod: number): Manifest {
-  const app = serviceName(service);
+  const [app, name] = [serviceName(service), podName(service, pod)];
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${app}-7d9f5b`, uid: app };
+  return meshedPod({ app, name }, podIp(service, pod), {
+    labels: { 'pod-template-hash': '7d9f5b' },
+    ownerReferences: [{ ...owner, controller: true }],
+  });
+}
+
+export type Pod = { readonly name: string; readonly app: string };
+
+/** A running pod with a sidecar; its service account is called after its app. */
+export function meshedPod(
+  { name, app }: Pod,
+  ip: string,
+  more: { readonly labels?: object; readonly ownerReferences?: readonly object[] } = {},
+): Manifest {
+  const labels = { app, version: 'v1', 'security.istio.io/tlsMode': 'istio', ...more.labels };
+  const ports = [{ name: 'http', containerPort: servicePort }];
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: {
-      name: podName(service, pod),
-      namespace,
-      labels: { app, version: 'v1', 'pod-template-hash': '7d9f5b', 'security.istio.io/tlsMode': 'istio' },
-      ownerReferences: [
-        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `${app}-7d9f5b`, uid: app, controller: true },
-      ],
-    },
-    spec: {
-      serviceAccountName: app,
-      containers: [{ name: 'app', image: 'app', ports: [{ name: 'http', containerPort: servicePort }] }],
-    },
-    status: { phase: 'Running', podIP: podIp(service, pod), podIPs: [{ ip: podIp(service, pod) }] },
+    metadata: { name, namespace, labels, ownerReferences: more.ownerReferences ?? [] },
+    spec: { serviceAccountName: app, containers: [{ name: 'app', image: 'app', ports }] },
+    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
   };
 }
