@@ -90,6 +90,36 @@ test('runs with the PATH of an ordinary user, and keeps its state out of version
   await assertNothingLeft(mesh);
 });
 
+test('tells what changes while it runs, each once', async () => {
+  const mesh = await startMesh();
+  await eventually(() => /it leaves nothing behind/.test(mesh.said()), mesh.said);
+  const change = async (text: string, wanted: RegExp): Promise<void> => {
+    await sleep(1_500);
+    writeFileSync(join(mesh.directory, 'pod.yaml'), text);
+    await eventually(() => wanted.test(mesh.said()), mesh.said);
+  };
+  const service = `---
+apiVersion: v1
+kind: Service
+metadata: {name: sleeper, namespace: default}
+spec: {selector: {app: sleeper}, ports: [{port: 80}]}
+`;
+  await change(podYaml + service, /√? ?ok +pod\.yaml: Service default\/sleeper (?:applied on|accepted)/);
+  await change(
+    podYaml + service.replace('port: 80', 'port: 80, prot: 81'),
+    /fail +pod\.yaml:\d+:\d+ WEFT-1004 .*stays live/,
+  );
+  await change(podYaml + service, /pod\.yaml: Service default\/sleeper has WEFT-1004 no more/);
+  await change(
+    podYaml.replace(/run: .*/, 'run: there-is-no-such-command') + service,
+    /WEFT-1213 Deployment default\/sleeper: pod .* does not stay up \(exit code 127.*: weft logs default\/sleeper-/,
+  );
+  mesh.outer.kill('SIGINT');
+  assert.equal(await mesh.ended, 0);
+  for (const text of [/has WEFT-1004 no more/g, /WEFT-1213/g, /stays live/g])
+    assert.equal(mesh.said().match(text)?.length, 1, mesh.said());
+});
+
 test('says what is missing, and does nothing', async () => {
   const { outer, said, ended } = startUp(join(tmpdir(), 'weft-there-is-no-such-directory'), []);
   assert.notEqual(await ended, 0);

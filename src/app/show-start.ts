@@ -36,7 +36,7 @@ export async function showStart(run: Run, showing: Showing): Promise<void> {
   run.io.stdout.write(`\n${renderUpScreen(screen, run.style)}`);
 }
 
-/** After this many milliseconds pods that are not ready are named. */
+/** After this many milliseconds without a step forward, pods that are not ready are named. */
 const patience = 5_000;
 /** And after this many the screen comes, whatever is not ready. */
 const slow = 30_000;
@@ -46,32 +46,35 @@ async function awaitStart(run: Run, { sockets, signal }: Showing): Promise<Progr
   const startedAt = performance.now();
   const told = new Set<string>();
   let furthest = -1;
+  let movedAt = startedAt;
   for (;;) {
     const progress = await readProgress(sockets);
     if (signal.aborted || isUp(progress)) return progress;
     const { ready = 0, total = '?', waiting = [] } = progress.pods ?? {};
     const inSync = progress.proxies?.inSync ?? 0;
+    const now = performance.now();
     // A pod that comes and goes is told of by its name, not by numbers that go up and down.
-    if (ready + inSync > furthest)
+    if (ready + inSync > furthest) {
       run.say('wait', `pods ready ${ready} of ${total}, proxies in sync ${inSync}`);
-    furthest = Math.max(furthest, ready + inSync);
-    const waited = performance.now() - startedAt;
-    if (waited > patience) {
+      furthest = ready + inSync;
+      movedAt = now;
+    }
+    if (now - movedAt > patience) {
       for (const line of newLines(waiting, told)) run.say('warn', line);
       const hopeless = waiting.length > 0 && waiting.every(({ restarts }) => restarts > 1);
-      if (hopeless || waited > slow) return progress;
+      if (hopeless || now - startedAt > slow) return progress;
     }
     await sleep(150, signal);
   }
 }
 
-/** Each pod's reason once, whatever the numbers in it. */
+/** Each pod once, and once more when it turns out that its app ends. */
 function newLines(waiting: readonly WaitingPod[], told: Set<string>): readonly string[] {
-  return waiting.flatMap(({ name, message }) => {
-    const key = `${name} ${message.replace(/\d+/g, '')}`;
+  return waiting.flatMap(({ name, message, restarts }) => {
+    const key = `${name} ${restarts > 0}`;
     if (told.has(key)) return [];
     told.add(key);
-    return [`pod ${name} is not ready: ${message}`];
+    return [`pod ${name} is not ready: ${message || 'starting'}`];
   });
 }
 

@@ -79,6 +79,16 @@ function countPods(workloads: readonly unknown[]): NonNullable<Progress['pods']>
 
 /** `undefined` when nobody answers, or in another language. */
 async function askJson(socketPath: string, path: string): Promise<unknown> {
+  try {
+    return JSON.parse((await askText(socketPath, path)) ?? 'null') ?? undefined;
+  } catch {
+    // No JSON: as good as no answer.
+    return undefined;
+  }
+}
+
+/** The body of a whole answer that says yes; `undefined` without one. Never rejects. */
+export async function askText(socketPath: string, path: string): Promise<string | undefined> {
   return await new Promise((resolve) => {
     const sent = request({ socketPath, path, agent: false, timeout: 2_000 }, (response) => {
       let text = '';
@@ -87,14 +97,7 @@ async function askJson(socketPath: string, path: string): Promise<unknown> {
       });
       // Comes after `end` as well, and then changes nothing.
       response.on('error', () => resolve(undefined)).on('close', () => resolve(undefined));
-      response.on('end', () => {
-        try {
-          resolve(response.statusCode === 200 ? JSON.parse(text) : undefined);
-        } catch {
-          // An answer that breaks off counts as none.
-          resolve(undefined);
-        }
-      });
+      response.on('end', () => resolve(response.statusCode === 200 ? text : undefined));
     });
     sent.on('timeout', () => sent.destroy());
     sent.on('error', () => resolve(undefined));

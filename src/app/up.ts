@@ -19,6 +19,7 @@ import {
   writeRunState,
 } from './run-state.ts';
 import { showStart } from './show-start.ts';
+import { tellChanges } from './tell-changes.ts';
 import { UpFailure } from './up-failure.ts';
 
 /** A mesh to run from a directory, until Ctrl-C. */
@@ -246,7 +247,8 @@ async function accompany(run: Run, company: Company): Promise<number> {
     await kept(stateDirectory, writeRunState(stateDirectory, state));
     const shown = new AbortController();
     const signal = AbortSignal.any([shown.signal, io.signal]);
-    const showing = showStart(run, { sockets: company.sockets, state, signal });
+    const { sockets } = company;
+    const showing = showStart(run, { sockets, state, signal }).then(() => tellChanges(say, sockets, signal));
     const end = await Promise.race([mesh.ended, aborted(io.signal)]);
     shown.abort();
     await showing;

@@ -78,11 +78,10 @@ const shown = (states: readonly PodState[]): readonly string[] =>
   );
 
 test('an app that does not stay up is an error of its pod and of who asked for it', () => {
-  const said =
-    'pod campus/pay-1 does not stay up (exit code 127: sh: 1: nosuch: not found), restarted 4 times';
+  const said = 'does not stay up (exit code 127: sh: 1: nosuch: not found), restarted 4 times';
   assert.deepEqual(shown([running, crashing]), [
-    `WEFT-1213 error CrashLoopBackOff Pod: ${said} (weft logs campus/pay-1)`,
-    `WEFT-1213 error CrashLoopBackOff Deployment: ${said} (weft logs campus/pay-1)`,
+    `WEFT-1213 error CrashLoopBackOff Pod: its app ${said} (weft logs campus/pay-1)`,
+    `WEFT-1213 error CrashLoopBackOff Deployment: pod campus/pay-1 ${said} (weft logs campus/pay-1)`,
   ]);
   assert.match(shown([running, crashing, crashing])[2] ?? '', /Deployment: .*; and 1 more of its pods/);
   const unmade = {

@@ -66,12 +66,13 @@ function stuckProblem(ref: ObjectRef, [first, ...others]: readonly Stuck[]): Pro
     reason === 'CrashLoopBackOff'
       ? `does not stay up (${why}), restarted ${restarts === 1 ? 'once' : `${restarts} times`}`
       : `cannot be started (${why})`;
+  const who = ref.kind === 'Pod' ? 'its app' : `pod ${name}`;
   const more = others.length === 0 ? '' : `; and ${others.length} more of its pods`;
   return {
     code: 'WEFT-1213',
     severity: 'error',
     reason,
-    message: `pod ${name} ${what}${more}`,
+    message: `${who} ${what}${more}`,
     fix: `weft logs ${name}`,
     ref,
     field: ref.kind === 'Deployment' ? 'spec.template.metadata.annotations' : 'metadata.annotations',
