@@ -2,7 +2,7 @@
  * Benchmarks. Each measures Weft beside its floor, what the same work costs without it, in turns within one run, and
  * prints both with their ratio. They judge nothing: README.md says what the numbers mean.
  *
- *     npm run bench            all of them, about ten minutes
+ *     npm run bench            all of them, about five minutes
  *     npm run bench encode     only those named
  */
 import { loadavg } from 'node:os';

@@ -1,7 +1,6 @@
 /** The whole control plane in a process of its own, on objects that come from memory instead of files. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createLatest } from '../../src/base/latest.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { runControlPlane } from '../../src/control-plane/control-plane.ts';
@@ -11,9 +10,6 @@ import { answer } from '../support/child.ts';
 import { type Manifest, objectsOf } from '../support/manifests.ts';
 import { until } from '../support/measure.ts';
 import { cpuNow, memoryNow } from '../support/usage.ts';
-
-const directory = mkdtempSync(join(tmpdir(), 'weft-bench-'));
-process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
 
 const batches = createLatest<readonly SourceEvent[]>();
 const source: Source = { events: batches.follow, locate: () => undefined };
@@ -31,6 +27,7 @@ function apply(manifests: readonly Manifest[]): void {
 answer({
   async start({ manifests, socket }: { manifests: readonly Manifest[]; socket: string }) {
     apply(manifests);
+    const directory = dirname(socket);
     runControlPlane(
       {
         sources: [
