@@ -1,4 +1,5 @@
 import { reasonOf } from '../base/errors.ts';
+import { sleep } from '../base/time.ts';
 import type { Problem } from '../model/problem.ts';
 import type { KubeObject, SourceEvent } from '../sources/types.ts';
 import type { Addresses } from './addresses.ts';
@@ -57,9 +58,12 @@ type State = {
 export async function createCluster(options: ClusterOptions): Promise<Cluster> {
   const objects = createObjects();
   const wake = createSteps(() => reconcile(state, objects));
+  const published = async (signal: AbortSignal): Promise<void> => {
+    while (!(await wake()) && !signal.aborted) await sleep(retryPeriod, signal);
+  };
   const state: State = {
     options,
-    machine: { ...options.machine, changed: () => void wake(), published: () => wake() },
+    machine: { ...options.machine, changed: () => void wake(), published },
     publisher: await createPublisher(options.directory, `${options.directory}.new`),
     pods: new Map(),
     rules: new WeakMap(),
@@ -87,36 +91,49 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
  * One step at a time. Gives a promise of a step that begins after the call: many calls in one moment share it, and a call
  * during a step gets the one after.
  */
-export function createSteps(step: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> = Promise.resolve();
-  let queued: Promise<void> | undefined;
+export function createSteps<T>(step: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve();
+  let queued: Promise<T> | undefined;
   return () => {
     queued ??= running.then(async () => {
       await new Promise<void>((resolve) => setImmediate(resolve));
       running = queued ?? running;
       queued = undefined;
-      await step();
+      return await step();
     });
     return queued;
   };
 }
 
-/** Level-based: looks at everything and assumes nothing of what it did before. Never rejects. */
-async function reconcile(state: State, objects: Objects): Promise<void> {
+const retryPeriod = 1_000;
+
+/**
+ * Level-based: looks at everything and assumes nothing of what it did before. Tells whether what stands is published; never
+ * rejects.
+ */
+async function reconcile(state: State, objects: Objects): Promise<boolean> {
   // Before the first full list, what is missing is only not read yet.
-  if (!objects.synced()) return;
+  if (!objects.synced()) return true;
   try {
     takeStep(state, objects);
     state.stepped = true;
     await state.publisher.publish(published([...state.pods.values()], state.view.slices));
     await refreshRules(state);
+    return true;
   } catch (error) {
-    // The next change, or the next second, tries again.
-    state.machine.log.error('what should run and what runs could not be brought together', {
+    failed(state.machine, 'what should run and what runs could not be brought together', {
       reason: reasonOf(error),
     });
-    setTimeout(state.machine.changed, 1_000);
+    return false;
   }
+}
+
+/** The next change, or the next second, tries again. */
+function failed({ log, changed, ending }: Machine, what: string, fields: object): void {
+  log.error(what, { ...fields });
+  void sleep(retryPeriod, ending).then(() => {
+    if (!ending.aborted) changed();
+  });
 }
 
 function takeStep(state: State, objects: Objects): void {
@@ -124,11 +141,14 @@ function takeStep(state: State, objects: Objects): void {
   state.problems = problems;
   if (!state.machine.ending.aborted) {
     stopOrphans(state, sets);
-    for (const set of sets) stepTowards(state, set);
+    for (const set of sets) tryStep(state, set);
   }
   const services = objects.services();
-  const pods = [...state.pods.values()].map(endpointPod);
-  state.view = { services, slices: endpointSlices(services, pods) };
+  const current = new Map(sets.map((set) => [set.key, set]));
+  const pods = [...state.pods.values()].map((running) =>
+    endpointPod(running, current.get(running.pod.setKey)),
+  );
+  state.view = { services, slices: endpointSlices(services, pods, state.view.slices) };
   for (const listener of state.listeners) listener(state.view);
 }
 
@@ -136,6 +156,15 @@ function takeStep(state: State, objects: Objects): void {
 function stopOrphans({ pods }: State, sets: readonly PodSet[]): void {
   const keys = new Set(sets.map(({ key }) => key));
   for (const running of pods.values()) if (!keys.has(running.pod.setKey)) running.stop();
+}
+
+/** One set's trouble must keep neither the others from their step nor anything from being published. */
+function tryStep(state: State, set: PodSet): void {
+  try {
+    stepTowards(state, set);
+  } catch (error) {
+    failed(state.machine, 'a set could not take its next step', { set: set.key, reason: reasonOf(error) });
+  }
 }
 
 function stepTowards(state: State, set: PodSet): void {
@@ -177,7 +206,7 @@ function start(state: State, set: PodSet, name: string): void {
   });
 }
 
-function endpointPod({ pod, state }: RunningPod): EndpointPod {
+function endpointPod({ pod, state }: RunningPod, set: PodSet | undefined): EndpointPod {
   const { namespace, name, uid, template, address } = pod;
   return {
     namespace,
@@ -188,6 +217,7 @@ function endpointPod({ pod, state }: RunningPod): EndpointPod {
     ports: template.ports,
     ready: isReady(pod, state),
     terminating: state.phase === 'stopping' || state.phase === 'gone',
+    ...(set === undefined || set.hash === pod.hash ? {} : { successor: set.template.labels }),
   };
 }
 
@@ -220,8 +250,7 @@ async function refreshRules({ pods, view, rules: applied, machine }: State): Pro
       // A pod that went away meanwhile needs no rules.
       if (network() !== own) return;
       const name = `${pod.namespace}/${pod.name}`;
-      machine.log.error('service rules could not be written', { pod: name, reason: reasonOf(error) });
-      setTimeout(machine.changed, 1_000);
+      failed(machine, 'service rules could not be written', { pod: name, reason: reasonOf(error) });
     }
   };
   await Promise.all([...pods.values()].map(refresh));

@@ -67,8 +67,8 @@ export type Machine = {
   readonly propagation: number;
   /** A pod's state has changed. */
   readonly changed: () => void;
-  /** Resolves when all that was changed before is published. */
-  readonly published: () => Promise<void>;
+  /** Resolves when all that was changed before is published, however often that is tried; or when the signal aborts. */
+  readonly published: (signal: AbortSignal) => Promise<void>;
   /** The whole mesh ends: no politeness between pods any more. */
   readonly ending: AbortSignal;
 };

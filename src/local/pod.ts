@@ -109,7 +109,7 @@ async function liveOnce(life: Life): Promise<void> {
 
 /** Service addresses lead somewhere before the app asks for them. */
 async function runUnmeshed(life: Life, netns: string, release: () => void): Promise<void> {
-  await life.machine.published();
+  await life.machine.published(life.stop);
   if (!life.stop.aborted) await runApp(life, netns, release);
 }
 
@@ -151,15 +151,26 @@ async function runApp(
   await aborted(stop);
 
   state.phase = 'stopping';
-  if (!machine.ending.aborted && state.appReady) {
-    machine.changed();
-    await machine.published();
-    await sleep(machine.propagation, machine.ending);
-    await Promise.race([drain(), aborted(machine.ending)]);
-    await sleep(pod.template.preStop, machine.ending);
-  }
+  await farewell({ appPid: state.appPid, preStop: pod.template.preStop, machine, drain });
   appEnd.abort();
   await app;
+}
+
+/** Lets callers hear that the app goes, and what is under way in it come to its end: also in an app that has ceased to be ready. */
+export async function farewell(options: {
+  readonly appPid: number;
+  readonly preStop: number;
+  readonly machine: Pick<Machine, 'changed' | 'published' | 'propagation' | 'ending'>;
+  readonly drain: () => Promise<void>;
+}): Promise<void> {
+  const { appPid, preStop, drain, machine } = options;
+  const { ending } = machine;
+  if (ending.aborted || appPid === 0) return;
+  machine.changed();
+  await machine.published(ending);
+  await sleep(machine.propagation, ending);
+  await Promise.race([drain(), aborted(ending)]);
+  await sleep(preStop, ending);
 }
 
 /** Looks again and again; what it waits for is a number in memory, and at most some dozen pods wait at once. */
