@@ -156,6 +156,8 @@ function fileProblem({ code, file, line, column, says, fix }: FileMistake): Loca
 
 /** Where a field stands: the field itself, else its nearest parent. */
 export function locateField({ text, document, path, location }: FileObject, field: string): Location {
+  // Every list of objects asks for their places: no need to read the file again for that.
+  if (field === '') return location;
   const position = parsedOnce(text)[document]?.positionOfField(path, field);
   return position ? { file: location.file, ...position } : location;
 }
