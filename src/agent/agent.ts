@@ -71,7 +71,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   };
   const server = await serveApi({ path: options.socket, api, log });
   log.info('node agent ready', { socket: options.socket, node: options.node });
-  return { ended: end(signal, [server, workloads]) };
+  return { ended: end(signal, [server, scrapes, workloads]) };
 }
 
 async function end(signal: AbortSignal, parts: readonly AsyncDisposable[]): Promise<void> {

@@ -13,7 +13,8 @@ import {
 
 export type ScrapeTarget = Target & { readonly adminSocket: string };
 
-export type Scrapes = {
+/** When disposed, after its signal has aborted, nothing is asked any more. */
+export type Scrapes = AsyncDisposable & {
   /** All sidecars' metrics, scraped now or a moment ago, and `more`, as one exposition. */
   readonly exposition: (more: readonly Family[]) => Promise<string>;
   /** Traffic in the last `seconds`, as far back as scrapes go. */
@@ -51,7 +52,7 @@ export function startScrapes(options: ScrapeOptions, signal: AbortSignal): Scrap
   let running: Promise<Scrape> | undefined;
 
   const scrape = async (): Promise<Scrape> => {
-    last = await scrapeAll(options, last, series);
+    last = await scrapeAll({ ...options, signal }, last, series);
     const byPod = new Map([...last.byPod].map(([pod, { reading }]) => [pod, reading]));
     kept = thinned([...kept, { at: last.at, byPod }], last.at);
     first = new Map([...byPod].map(([pod, reading]) => [pod, first.get(pod) ?? reading]));
@@ -65,7 +66,7 @@ export function startScrapes(options: ScrapeOptions, signal: AbortSignal): Scrap
     });
     return running;
   };
-  void repeat(signal, scrapeOnce);
+  const loop = repeat(signal, scrapeOnce);
 
   return {
     exposition: async (more) => {
@@ -73,6 +74,11 @@ export function startScrapes(options: ScrapeOptions, signal: AbortSignal): Scrap
       return mergeFamilies([...more, ...[...byPod.values()].flatMap(({ families }) => families)]);
     },
     edges: (seconds) => edgesOf(kept, first, seconds),
+    [Symbol.asyncDispose]: async () => {
+      await loop;
+      // Somebody may have asked for metrics meanwhile.
+      await running;
+    },
   };
 }
 
@@ -112,14 +118,16 @@ function thinned(all: readonly Kept[], now: number): readonly Kept[] {
   });
 }
 
+type Scraping = ScrapeOptions & { readonly signal: AbortSignal };
+
 /** A sidecar that does not answer keeps its last numbers: it has neither lost nor made traffic that we know of. */
-async function scrapeAll(options: ScrapeOptions, last: Scrape, series: Map<string, Series>): Promise<Scrape> {
+async function scrapeAll(options: Scraping, last: Scrape, series: Map<string, Series>): Promise<Scrape> {
   const targets = [...options.targets()];
   const byPod = new Map<string, Pod>();
   const worker = async (): Promise<void> => {
     for (let target = targets.pop(); target !== undefined; target = targets.pop()) {
       const key = `${target.namespace}/${target.pod}`;
-      const pod = (await scrapePod(target, series)) ?? last.byPod.get(key);
+      const pod = (await scrapePod(target, series, options.signal)) ?? last.byPod.get(key);
       if (pod !== undefined) byPod.set(key, pod);
     }
   };
@@ -127,9 +135,15 @@ async function scrapeAll(options: ScrapeOptions, last: Scrape, series: Map<strin
   return { at: options.clock(), byPod };
 }
 
-async function scrapePod(target: ScrapeTarget, series: Map<string, Series>): Promise<Pod | undefined> {
+async function scrapePod(
+  target: ScrapeTarget,
+  series: Map<string, Series>,
+  signal: AbortSignal,
+): Promise<Pod | undefined> {
   try {
-    const { status, body } = await askEnvoy(target.adminSocket, '/stats/prometheus?filter=^istio&usedonly');
+    const { status, body } = await askEnvoy(target.adminSocket, '/stats/prometheus?filter=^istio&usedonly', {
+      signal,
+    });
     if (status !== 200) return undefined;
     const families = readFamilies(body, target);
     return { families, reading: readSamples(families, edgeMetrics, series) };
