@@ -6,7 +6,7 @@ import type { MeshSettings } from '../model/mesh.ts';
 import { meshPorts } from '../model/names.ts';
 import { showRef } from '../model/object-ref.ts';
 import type { Service } from '../model/service.ts';
-import type { ServicePortView, ServiceView } from '../model/traffic.ts';
+import type { ServicePortView } from '../model/traffic.ts';
 import type { EnvoyResource } from '../snapshot/resource.ts';
 import { socketAddress } from './envoy/address.ts';
 import { duration } from './envoy/duration.ts';
@@ -64,14 +64,20 @@ export function virtualOutbound({ settings, logs }: Omit<OutboundOptions, 'guard
 }
 
 /**
- * One listener for each address and port of a Service, bound to nothing: capture's listener finds it by the address that
+ * One listener for each address of a Service's port, bound to nothing: capture's listener finds it by the address that
  * the workload called. A headless Service has no address of its own; calls to its pods pass through as they are.
  */
-export function serviceListeners(view: ServiceView, options: OutboundOptions): readonly EnvoyResource[] {
-  const { service } = view;
-  return service.addresses.flatMap((address) =>
-    view.ports.map((portView) => serviceListener(service, address, portView, options)),
-  );
+export function portListeners(
+  service: Service,
+  view: ServicePortView,
+  options: OutboundOptions,
+): readonly EnvoyResource[] {
+  return service.addresses.map((address) => serviceListener(service, address, view, options));
+}
+
+/** What of a port's view shapes its listeners: HTTP rules come by the route configuration. */
+export function listenerShape({ port, routes }: ServicePortView): object {
+  return routes.kind === 'http' ? port : routes;
 }
 
 function serviceListener(
@@ -100,7 +106,6 @@ function serviceListener(
   return { type: 'listener', name, message, origin: listenerOrigin(service, portView) };
 }
 
-/** HTTP rules come by the route configuration, so they shape no listener. */
 function listenerOrigin(service: Service, { routes }: ServicePortView): EnvoyResource['origin'] {
   const rules = routes.kind === 'tcp' ? routes.origins.map((origin) => origin.ref) : [];
   return sortedOrigins([service.origin, ...rules]);

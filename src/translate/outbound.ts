@@ -8,7 +8,7 @@ import { endpointsResource } from './endpoints.ts';
 import { hashedDestinations, hashingOfPort, hashOnForRule } from './hash-on.ts';
 import { type OutboundLogs, outboundLogs } from './logs.ts';
 import { keptBy, keptByBoth, keptByText } from './memo.ts';
-import { serviceListeners, virtualOutbound } from './outbound-listener.ts';
+import { listenerShape, portListeners, virtualOutbound } from './outbound-listener.ts';
 import { joinParts, makePart, type Part } from './part.ts';
 import { routeResource } from './route.ts';
 import type { Self } from './stats-tags.ts';
@@ -134,13 +134,32 @@ function createListeners(settings: MeshSettings): Outbound['listeners'] {
       problems: [],
     }),
   );
-  const ofService = keptByText((view: ServiceView, self: string) =>
-    makePart((guard) => serviceListeners(view, { settings, logs: logs(settings, self), guard })),
-  );
+  const partsOf = keptByBoth<Service, object, Map<string, Part>>(() => new Map());
+  const ofPort = (service: Service, view: ServicePortView, self: string): Part => {
+    const made = partsOf(service, listenerShape(view));
+    const part =
+      made.get(self) ??
+      makePart((guard) => portListeners(service, view, { settings, logs: logs(settings, self), guard }));
+    made.set(self, part);
+    return part;
+  };
   const ofServices = keptByText((services: Services, self: string) =>
-    joinParts([capture(settings, self), ...services.map((view) => ofService(view, self))]),
+    joinParts([
+      capture(settings, self),
+      ...services.flatMap(({ service, ports }) => ports.map((view) => ofPort(service, view, self))),
+    ]),
   );
-  return (services, self) => ofServices(services, JSON.stringify(self));
+  // A changed route changes no listener: then the list itself is the one before.
+  const latest = new Map<string, WeakRef<Part>>();
+  return (services, self) => {
+    const text = JSON.stringify(self);
+    const fresh = ofServices(services, text);
+    const before = latest.get(text)?.deref();
+    if (before === fresh) return fresh;
+    if (before !== undefined && isSameList(before.resources, fresh.resources)) return before;
+    latest.set(text, new WeakRef(fresh));
+    return fresh;
+  };
 }
 
 function outboundLogsFor(settings: MeshSettings, self: string): OutboundLogs {
