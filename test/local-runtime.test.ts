@@ -219,23 +219,6 @@ function insideTests(): void {
     assert.equal(stdout.trim().split('\n').length, 3);
   });
 
-  test('new labels of pods and of their Service, in one save, cost no request', async () => {
-    const [client] = await ready('client');
-    const old = (await ready('web')).map(({ pod }) => pod);
-    const renamed = (text: string): string =>
-      text.replaceAll(/(selector: \{|matchLabels: \{|labels: \{)app: web/g, '$1app: shop');
-    await write('web.yaml', renamed(deployment('web', { replicas: 2, says: 'three' }) + service('web', 80)));
-    const failed: string[] = [];
-    await eventually(async () => {
-      const said = await fetchInPod(client?.pids.app ?? 0, 'http://web/');
-      if (!/^(two|three) /.test(said)) failed.push(said);
-      const pods = (await workloads()).filter(({ workload }) => workload === 'web');
-      return pods.length === 2 && pods.every(({ pod, ready: isReady }) => isReady && !old.includes(pod));
-    });
-    assert.deepEqual(failed, []);
-    assert.match(await fetchInPod(client?.pids.app ?? 0, 'http://web/'), /^three /);
-  });
-
   test('a crash takes the pod out until it is back, and is told in its log', async () => {
     const [web] = await ready('web');
     process.kill(web?.pids.app ?? 0, 'SIGKILL');
@@ -276,6 +259,23 @@ function insideTests(): void {
     await eventually(async () => (await workloads()).every(({ pod }) => pod !== going?.pod));
     await write('web.yaml', deployment('web', { replicas: 2, says: 'two' }) + service('web', 80));
     await eventually(async () => (await ready('web')).length === 2);
+  });
+
+  test('new labels of pods and of their Service, in one save, cost no request', async () => {
+    const [client] = await ready('client');
+    const old = (await ready('web')).map(({ pod }) => pod);
+    const renamed = (text: string): string =>
+      text.replaceAll(/(selector: \{|matchLabels: \{|labels: \{)app: web/g, '$1app: shop');
+    await write('web.yaml', renamed(deployment('web', { replicas: 2, says: 'three' }) + service('web', 80)));
+    const failed: string[] = [];
+    await eventually(async () => {
+      const said = await fetchInPod(client?.pids.app ?? 0, 'http://web/');
+      if (!/^(two|three) /.test(said)) failed.push(said);
+      const pods = (await workloads()).filter(({ workload }) => workload === 'web');
+      return pods.length === 2 && pods.every(({ pod, ready: isReady }) => isReady && !old.includes(pod));
+    });
+    assert.deepEqual(failed, []);
+    assert.match(await fetchInPod(client?.pids.app ?? 0, 'http://web/'), /^three /);
   });
 
   test('what is deleted ends, with its children', async () => {

@@ -71,6 +71,26 @@ test('pods whose named port differs stand in slices of their own', () => {
   assert.notEqual(slices[0]?.name, slices[1]?.name);
 });
 
+test('pods that the new selector leaves behind serve until their successors do, and no others', () => {
+  const old = [pod(2, { successor: { app: 'shop' } }), pod(3, { labels: { app: 'shopping' } })];
+  const before = endpointSlices([web], old);
+  const renamed = service('web', { selector: { app: 'shop' }, ports: [] });
+  const addresses = (pods: readonly EndpointPod[], last = before): readonly string[] =>
+    endpointSlices([renamed], pods, last).flatMap(({ endpoints }) =>
+      endpoints.filter(({ ready }) => ready).map(({ ip }) => ip),
+    );
+  const young = pod(4, { labels: { app: 'shop' } });
+  assert.deepEqual(addresses([...old, { ...young, ready: false }]), ['10.244.0.2']);
+  assert.deepEqual(addresses([...old, young]), ['10.244.0.2', '10.244.0.4']);
+  assert.deepEqual(addresses(old.map((one) => ({ ...one, terminating: true })).concat(young)), [
+    '10.244.0.4',
+  ]);
+  // A Service for the new ones alone never had the old.
+  assert.deepEqual(addresses(old, []), []);
+  // Those that nobody replaces are left behind at once.
+  assert.deepEqual(addresses([pod(2)]), []);
+});
+
 test('a Service without a selector is not ours to fill', () => {
   assert.deepEqual(endpointSlices([service('elsewhere', { clusterIP: '10.96.0.9' })], [pod(2)]), []);
 });

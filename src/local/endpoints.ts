@@ -13,6 +13,8 @@ export type EndpointPod = {
   readonly ports: readonly PodPort[];
   readonly ready: boolean;
   readonly terminating: boolean;
+  /** Labels of the pods that are to take its place. */
+  readonly successor?: Labels;
 };
 
 export type EndpointSlice = {
@@ -37,17 +39,33 @@ export type SliceAddress = {
 
 type Ports = EndpointSlice['ports'];
 
-/** The endpoint slices of all Services with a selector, as a cluster's controller would write them. */
+/**
+ * The endpoint slices of all Services with a selector, as a cluster's controller would write them. In one thing it is kinder:
+ * when a Service and its pods get new labels in one save, the old pods, as `before` has them, serve until they are replaced.
+ */
 export function endpointSlices(
   services: Iterable<KubeObject>,
   pods: readonly EndpointPod[],
+  before: readonly EndpointSlice[] = [],
 ): EndpointSlice[] {
   const slices: EndpointSlice[] = [];
+  const served = new Set(
+    before.flatMap(({ namespace, service, endpoints }) =>
+      endpoints.map(({ pod }) => `${namespace}/${service} ${pod.uid}`),
+    ),
+  );
   for (const service of services) {
     // The source lets only objects through that their kind's schema accepts.
     const spec = service.spec as ServiceSpec;
     if (spec.selector === undefined || Object.keys(spec.selector).length === 0) continue;
-    slices.push(...slicesOf(service, spec, pods));
+    const { namespace, name } = service.metadata;
+    const isMember = ({ namespace: own, labels, successor, uid }: EndpointPod): boolean =>
+      own === namespace &&
+      (selects(spec.selector ?? {}, labels) ||
+        (successor !== undefined &&
+          selects(spec.selector ?? {}, successor) &&
+          served.has(`${namespace}/${name} ${uid}`)));
+    slices.push(...slicesOf(service, spec, pods.filter(isMember)));
   }
   return sortedBy(slices, (slice) => `${slice.namespace}/${slice.name}`);
 }
@@ -57,7 +75,6 @@ function slicesOf(service: KubeObject, spec: ServiceSpec, pods: readonly Endpoin
   const { namespace, name } = service.metadata;
   const groups = new Map<string, { ports: Ports; endpoints: SliceAddress[] }>();
   for (const pod of pods) {
-    if (pod.namespace !== namespace || !selects(spec.selector ?? {}, pod.labels)) continue;
     const ports = targetPorts(spec.ports ?? [], pod.ports);
     const key = stableJson(ports);
     const group = groups.get(key) ?? { ports, endpoints: [] };
