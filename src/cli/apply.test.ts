@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { ProblemEntry, Validation } from '../admin/types.ts';
 import { exitCodes } from './cli.ts';
 import { type LiveMesh, type ProxyAnswer, startLiveMesh } from './testing/live-mesh.ts';
 import { createWorld, type World } from './testing/world.ts';
@@ -86,7 +87,7 @@ test('apply writes a new object as a file of its own, and waits until it is live
 
     const again = await world.weft('apply -f - -o json', { stdin: route });
     assert.equal(JSON.parse(again.out).items[0].action, 'unchanged');
-    assert.equal((await world.weft('get httproute pay-routes -o name')).out, 'httproute/pay-routes\n');
+    assert.equal((await world.weft('get httproute pay-routes -o name')).out, 'httproute/campus/pay-routes\n');
   }));
 
 test('apply replaces only the document of the object', () =>
@@ -114,12 +115,107 @@ test('what get prints can be applied', () =>
     const printed = (await world.weft('get svc -o yaml')).out;
     const { code, out, err } = await world.weft('apply -f - -o name', { stdin: printed });
     assert.equal(code, 0, err);
-    assert.deepEqual(out.split('\n').sort(), ['', 'service/pay', 'service/web']);
+    assert.deepEqual(out.split('\n').sort(), ['', 'service/campus/pay', 'service/campus/web']);
     const text = await file('services.yaml');
     assert.match(text, /^# the shop\n/);
     // What only the mesh says does not become something the user says.
     assert.doesNotMatch(text, /status|generation/);
+
+    const one = (await world.weft('get svc campus/pay -o yaml')).out;
+    assert.doesNotMatch(one, /creationTimestamp|labels|annotations|ownerReferences/);
+    assert.equal((await world.weft('apply -f - -o name', { stdin: one })).code, 0);
   }));
+
+test('what other tools print can be applied: empty fields, a status, an ObjectList', () =>
+  withShop('none', async ({ world, file }) => {
+    const served = route
+      .replace('metadata:\n', 'metadata:\n  creationTimestamp: ""\n  uid: ""\n  generation: 4\n')
+      .concat('status:\n  whatever: [1]\n');
+    const { code, err } = await world.weft('apply -f -', { stdin: served });
+    assert.equal(code, 0, err);
+    assert.equal(await file('httproute-campus-pay-routes.yaml'), route);
+    // Lines are still those that the user sees.
+    const bad = await world.weft('apply -f -', { stdin: served.replace('port: 8080', 'port: many') });
+    assert.match(bad.err, /stdin:17:17 WEFT-1005/);
+
+    const item = {
+      object: {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'fx' },
+        spec: { ports: [{ port: 80 }] },
+      },
+    };
+    const list = { apiVersion: 'weft.dev/v1alpha1', kind: 'ObjectList', items: [item] };
+    const listed = await world.weft('apply -f - -o name', { stdin: JSON.stringify(list) });
+    assert.deepEqual([listed.code, listed.out], [0, 'service/default/fx\n'], listed.err);
+  }));
+
+test('what the mesh would not accept is not written, unless forced', async () => {
+  const problem: ProblemEntry = {
+    code: 'WEFT-1101',
+    severity: 'error',
+    reason: 'Unsupported',
+    message: 'spec.rules[0].filters is not supported',
+    fix: 'remove it',
+    ref: { group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'campus', name: 'pay-routes' },
+    field: 'spec.rules[0].filters',
+    location: { file: '', line: 11, column: 5 },
+  };
+  const asked: string[] = [];
+  const validate = (text: string): Validation => {
+    asked.push(text);
+    return { apiVersion: 'weft.dev/v1alpha1', kind: 'Validation', accepted: false, problems: [problem] };
+  };
+  await using world = await createWorld({ read: { validate } });
+  const yaml = async (): Promise<string[]> =>
+    (await readdir(world.directory)).filter((name) => name.endsWith('.yaml'));
+  for (const words of ['apply -f -', 'apply -f - --dry-run']) {
+    const { code, out, err } = await world.weft(words, { stdin: route });
+    assert.deepEqual([code, out, await yaml()], [exitCodes.badInput, '', []]);
+    assert.equal(
+      err,
+      '× error stdin:11:5 WEFT-1101 HTTPRoute campus/pay-routes: spec.rules[0].filters is not supported\n' +
+        '    fix: remove it\n' +
+        '× the mesh would not accept stdin; nothing was written\n' +
+        '  next: weft explain-code WEFT-1101; --force writes it all the same\n',
+    );
+  }
+  assert.deepEqual(asked, [route, route]);
+  const forced = await world.weft('apply -f - --force --no-wait', { stdin: route });
+  assert.equal(forced.code, 0);
+  assert.match(forced.err, /WEFT-1101/);
+  assert.deepEqual(await yaml(), ['httproute-campus-pay-routes.yaml']);
+});
+
+test('delete says what now refers to nothing', async () => {
+  const ref = { group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'campus', name: 'r' };
+  const said = (message: string): ProblemEntry => ({
+    code: 'WEFT-1201',
+    severity: 'error',
+    reason: 'BackendNotFound',
+    message,
+    fix: 'name another',
+    ref,
+    field: '',
+  });
+  const gone: { pay?: boolean } = {};
+  const [old, news] = [said('no Service campus/pay-old'), said('no Service campus/pay')];
+  await using world = await createWorld({
+    read: {
+      objects: () => ({ apiVersion: 'weft.dev/v1alpha1', kind: 'ObjectList', items: [] }),
+      problems: () => {
+        const items = gone.pay ? [old, said('no Service campus/pay-new'), news] : [old];
+        gone.pay = true;
+        return { apiVersion: 'weft.dev/v1alpha1', kind: 'ProblemList', items };
+      },
+    },
+  });
+  await writeFile(join(world.directory, 'services.yaml'), services);
+  const { code, out, err } = await world.weft('delete service/campus/pay');
+  assert.deepEqual([code, out], [0, '√ deleted Service campus/pay from services.yaml\n']);
+  assert.equal(err, '× error WEFT-1201 HTTPRoute campus/r: no Service campus/pay\n    fix: name another\n');
+});
 
 test('bad input is refused with place, reason and fix, and nothing is written', () =>
   withShop('none', async ({ world, files }) => {
@@ -140,7 +236,7 @@ test('what the mesh does not read is left out, and said', () =>
     const map = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n';
     const { code, out, err } = await world.weft('apply -f - -o name', { stdin: `${map}---\n${route}` });
     assert.equal(code, 0, err);
-    assert.equal(out, 'httproute/pay-routes\n');
+    assert.equal(out, 'httproute/campus/pay-routes\n');
     assert.match(err, /the mesh does not read ConfigMap default\/other; left out/);
     assert.deepEqual(await files(), ['httproute-campus-pay-routes.yaml', 'services.yaml']);
     assert.equal((await world.weft('apply -f -', { stdin: map })).code, exitCodes.badInput);
@@ -183,7 +279,7 @@ test('delete removes the document, and the file with its last one', () =>
     const { code, out } = await world.weft('delete svc web -n campus');
     assert.deepEqual([code, out], [0, '√ deleted Service campus/web from services.yaml\n']);
     assert.equal(await file('services.yaml'), `# the shop\n---\n${services.split('---\n')[1]}`);
-    assert.equal((await world.weft('get svc -o name')).out, 'service/pay\n');
+    assert.equal((await world.weft('get svc -o name')).out, 'service/campus/pay\n');
 
     const missing = await world.weft('delete svc pya');
     assert.equal(missing.code, exitCodes.notFound);

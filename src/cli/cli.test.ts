@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { exitCodes } from './cli.ts';
@@ -132,9 +133,14 @@ test('errors go to stderr alone, and end with one thing to do', async () => {
     'status --wat',
     'get htproute',
     'get svc pya',
+    'get svc pay -n nope',
+    'get svc campus/web/more',
     'get svc pay -o jsn',
+    'delete svc',
+    'logs web -c sidecar',
     'logs wbe',
     'explain-code WEFT-1230',
+    'explain-code WEFT-9999',
     'demo story canari --break',
     'status --dir /nowhere',
     'proxy config clusterz web',
@@ -215,9 +221,17 @@ test('kinds by plural, short and full names, in any case', () => {
 
 test('a namespace narrows, -A widens', async () => {
   assert.equal((await world.weft('get all -n elsewhere -o name')).out, '');
-  assert.equal((await world.weft('get svc -n campus -o name')).out, 'service/pay\nservice/web\n');
-  assert.equal((await world.weft('get svc -A -o name')).out, 'service/pay\nservice/web\n');
-  assert.equal((await world.weft('get svc/web -o name')).out, 'service/web\n');
+  assert.equal(
+    (await world.weft('get svc -n campus -o name')).out,
+    'service/campus/pay\nservice/campus/web\n',
+  );
+  assert.equal((await world.weft('get svc -A -o name')).out, 'service/campus/pay\nservice/campus/web\n');
+  for (const words of ['svc/web', 'svc campus/web', 'svc/campus/web', 'service/campus/web -n campus']) {
+    assert.equal((await world.weft(`get ${words} -o name`)).out, 'service/campus/web\n', words);
+  }
+  for (const words of ['svc campus/web -n other', 'svc a/b/c', 'svc/campus web']) {
+    assert.equal((await world.weft(`get ${words}`)).code, exitCodes.usage, words);
+  }
   assert.equal((await world.weft('proxy list -n elsewhere')).out, '');
 });
 
@@ -243,8 +257,15 @@ test('options of up reach the program whole', async () => {
       envoy: `${here}/envoy`,
     },
   ]);
+  await writeFile(join(world.directory, 'hello.yaml'), '');
+  const file = await world.weft('up hello.yaml');
+  assert.equal(
+    file.err,
+    '× hello.yaml is a file, and up runs a directory of such files\n  next: weft up .\n',
+  );
   for (const words of [
     'up a --dir b',
+    'up hello.yaml',
     'up --shop-port 70000',
     'up --cert-ttl 0s',
     'up --outbound-policy NONE',
@@ -289,13 +310,4 @@ test('every hint names the program as it was called', async () => {
     assert.match(out + err, /(?:next: |fix: |: |^ +)\.\/weft /m, words);
     assert.doesNotMatch(out + err, /(?<!\.\/)weft (?:get|status|logs|--help)/, words);
   }
-});
-
-test('a watch ends with Ctrl-C, without a word', async () => {
-  const controller = new AbortController();
-  const watching = world.weft('edges -w', { signal: controller.signal });
-  setTimeout(() => controller.abort(), 50);
-  const { code, out, err } = await watching;
-  assert.deepEqual([code, err], [exitCodes.interrupted, '']);
-  assert.match(out, /SOURCE/);
 });

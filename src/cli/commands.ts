@@ -168,7 +168,7 @@ export const commands: readonly CommandSpec[] = [
     summary: 'objects, and whether they are accepted and applied',
     arguments: [
       { name: '<kind>', text: 'a kind (svc, vs, dr, pa, ap, httproute, …) or all', completes: 'kind' },
-      { name: '[name]', text: 'one object', completes: 'name' },
+      { name: '[name]', text: 'one object; also as namespace/name', completes: 'name' },
     ],
     options: [dir, namespace, everywhere, output],
     examples: ['weft get all', 'weft get httproute pay-routes -o yaml'],
@@ -184,6 +184,7 @@ export const commands: readonly CommandSpec[] = [
       dir,
       output,
       dryRun,
+      { flags: '--force', text: 'write also what the mesh would not accept' },
       { flags: '--diff', text: 'show what would change; the exit code is 3 when something would' },
       noWait,
       timeout('how long to wait for the proxies', '10s'),
@@ -196,8 +197,8 @@ export const commands: readonly CommandSpec[] = [
     group: 'Objects',
     summary: 'remove an object from the mesh directory',
     arguments: [
-      { name: '<kind>', text: 'a kind', completes: 'kind' },
-      { name: '<name>', text: 'one object', completes: 'name' },
+      { name: '<kind>', text: 'a kind; kind/namespace/name is enough', completes: 'kind' },
+      { name: '[name]', text: 'one object; also as namespace/name', completes: 'name' },
     ],
     options: [dir, namespace, dryRun, noWait, timeout('how long to wait for the mesh', '10s')],
     examples: ['weft delete httproute pay-routes -n campus'],

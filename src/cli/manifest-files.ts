@@ -9,6 +9,7 @@ import { exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
 import { kindWord } from './kinds.ts';
 import { asList, asRecord, asText } from './record.ts';
+import { servedMetadata } from './user-text.ts';
 import { toYaml } from './yaml-text.ts';
 
 export type Manifest = {
@@ -44,14 +45,6 @@ export function asWritten(manifest: Manifest): Manifest {
   const value = asRecord(document.toJS({ maxAliasCount: 100 }));
   return { ...manifest, value, text: document.toString({ lineWidth: 0 }) };
 }
-
-const servedMetadata = [
-  'generation',
-  'uid',
-  'creationTimestamp',
-  'resourceVersion',
-  'managedFields',
-] as const;
 
 /** Every object that the directory's files define. */
 export async function listDefinitions(directory: string): Promise<readonly Definition[]> {

@@ -1,5 +1,12 @@
 /** Asks a running mesh. Answers come from the same version of the program; their kind is checked, their fields not. */
-import type { MeshStatus, ObjectList, ObjectQuery, ProblemList, ProxyList } from '../admin/types.ts';
+import type {
+  MeshStatus,
+  ObjectList,
+  ObjectQuery,
+  ProblemList,
+  ProxyList,
+  Validation,
+} from '../admin/types.ts';
 import { exitCodes } from './exit-codes.ts';
 import { CommandFailure } from './failure.ts';
 import { asList, asRecord } from './record.ts';
@@ -32,7 +39,20 @@ export async function readProblems(socket: AdminSocket): Promise<ProblemList> {
   return (await ask(socket, '/v1/problems', 'ProblemList')) as ProblemList;
 }
 
-async function ask(socket: AdminSocket, path: string, kind: string): Promise<unknown> {
+/** What the mesh would say of objects, as YAML; `undefined` when it is older than the question. */
+export async function askValidation(socket: AdminSocket, text: string): Promise<Validation | undefined> {
+  try {
+    // The kind was checked, and with it which of the types it is.
+    return (await ask({ ...socket, body: text }, '/v1/validate', 'Validation')) as Validation;
+  } catch (error) {
+    if (error instanceof CommandFailure && error.text.exitCode === exitCodes.notFound) return undefined;
+    throw error;
+  }
+}
+
+type Asked = AdminSocket & { readonly body?: string };
+
+async function ask(socket: Asked, path: string, kind: string): Promise<unknown> {
   const answer = await askJson({ ...socket, path, who: 'control plane' });
   if (typeof answer === 'object' && answer !== null && 'kind' in answer && answer.kind === kind)
     return answer;

@@ -160,10 +160,12 @@ function usage(error: CommanderError, argv: readonly string[]): CommandFailure {
 }
 
 function plainWords(message: string): string {
-  const choice = /'([^']*)' is invalid(?: for argument '([^']*)')?\. Allowed choices are (.*)\./.exec(
-    message,
-  );
-  const [, given = '', name = 'that', choices = ''] = choice ?? [];
+  const choice =
+    /(?:option '([^']*)' argument )?'([^']*)' is invalid(?: for argument '([^']*)')?\. Allowed choices are (.*)\./.exec(
+      message,
+    );
+  const [, flags, given = '', argument = 'that', choices = ''] = choice ?? [];
+  const name = /--[\w-]+/.exec(flags ?? '')?.[0] ?? argument;
   if (choice) return `${name} cannot be "${given}"${didYouMean(given, choices.split(', '))} (${choices})`;
   return message.replace(/^error: /, '').replace(/\s*\(Did you mean (.*)\?\)/s, '; did you mean $1?');
 }

@@ -13,6 +13,8 @@ export type Call = {
   readonly who: string;
   /** Milliseconds until the first byte of the answer. */
   readonly timeout?: number;
+  /** Sent with POST; without one it is a GET. */
+  readonly body?: string;
 };
 
 /** The body as it comes. Only answers with status 200; all else is a `CommandFailure`. */
@@ -43,17 +45,27 @@ export async function askJson(call: Call): Promise<unknown> {
   }
 }
 
-async function send({ socketPath, path, signal, who, timeout = 10_000 }: Call): Promise<IncomingMessage> {
+async function send({
+  socketPath,
+  path,
+  signal,
+  who,
+  timeout = 10_000,
+  body,
+}: Call): Promise<IncomingMessage> {
   // Loaded when asked for: help and completion of words are there before it would be.
   const { request } = await import('node:http');
   return new Promise((resolve, reject) => {
-    const sent = request({ socketPath, path, signal, agent: false }, (response) => {
-      sent.setTimeout(0);
-      resolve(response);
-    });
+    const sent = request(
+      { socketPath, path, signal, method: body === undefined ? 'GET' : 'POST', agent: false },
+      (response) => {
+        sent.setTimeout(0);
+        resolve(response);
+      },
+    );
     sent.setTimeout(timeout, () => sent.destroy(new Error(`no answer within ${timeout / 1000} s`)));
     sent.on('error', (cause) => reject(unreachable(who, cause)));
-    sent.end();
+    sent.end(body);
   });
 }
 
@@ -90,7 +102,8 @@ function unreachable(who: string, cause: NodeJS.ErrnoException): Error {
 function refused(call: Call, status: number, body: string): CommandFailure {
   const said = messageIn(body);
   return new CommandFailure({
-    exitCode: status === 404 ? exitCodes.notFound : exitCodes.failure,
+    // An older server says 405 to all that is not a GET.
+    exitCode: status === 404 || status === 405 ? exitCodes.notFound : exitCodes.failure,
     message: `the ${call.who} refused ${call.path}: ${said || `status ${status}`}`,
     next: 'weft status',
   });

@@ -1,25 +1,14 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { ObjectEntry } from '../../admin/types.ts';
 import { refKey, showRef } from '../../model/object-ref.ts';
-import type { LocatedProblem } from '../../sources/types.ts';
-import { type Call, durationOption, flagOption, textOption } from '../call.ts';
+import { type Call, durationOption, flagOption } from '../call.ts';
 import { meshToChange } from '../choose-mesh.ts';
 import { conditionCells, conditionHeader, isRefused } from '../conditions.ts';
 import { unifiedDiff } from '../diff.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { CommandFailure } from '../failure.ts';
-import { kindWord } from '../kinds.ts';
-import {
-  asWritten,
-  type Definition,
-  listDefinitions,
-  type Manifest,
-  splitManifests,
-  writeManifest,
-} from '../manifest-files.ts';
+import { readInput, refuseWhatMeshRefuses } from '../input.ts';
+import { type Definition, listDefinitions, type Manifest, writeManifest } from '../manifest-files.ts';
+import { objectName } from '../names.ts';
 import { print } from '../output.ts';
-import { showProblem } from '../problems.ts';
 import { readEntry, waitUntilTaken } from '../settle.ts';
 import type { Target } from '../target.ts';
 
@@ -33,12 +22,12 @@ type Done = Step & { readonly file: string; readonly entry?: ObjectEntry | undef
 
 /** All or nothing as to mistakes: when one object is wrong, no file is touched. */
 export async function run(call: Call): Promise<ExitCode> {
-  const { name, text } = await readInput(call);
-  const manifests = await validated(call, text, name);
+  const input = await readInput(call);
   const mesh = await meshToChange(call);
   const definitions = await listDefinitions(mesh.directory);
-  const steps = manifests.map((manifest) => plan(manifest, definitions));
+  const steps = input.manifests.map((manifest) => plan(manifest, definitions));
   if (flagOption(call, 'diff')) return showDiff(call, steps);
+  await refuseWhatMeshRefuses(call, mesh, input);
   if (flagOption(call, 'dryRun')) {
     await report(
       call,
@@ -54,64 +43,6 @@ export async function run(call: Call): Promise<ExitCode> {
       call.style.hint(`${call.style.mark('warn')} not everything is well; next: weft status\n`),
     );
   return refused ? exitCodes.problems : exitCodes.ok;
-}
-
-async function readInput(call: Call): Promise<{ readonly name: string; readonly text: string }> {
-  const file = textOption(call, 'filename');
-  if (file === undefined) {
-    throw new CommandFailure({
-      exitCode: exitCodes.usage,
-      message: 'apply needs to know what: -f FILE, or -f - for standard input',
-      next: 'weft apply --help',
-    });
-  }
-  if (file === '-') {
-    const decoder = new TextDecoder();
-    let text = '';
-    for await (const chunk of call.io.stdin()) {
-      text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    }
-    return { name: 'stdin', text };
-  }
-  try {
-    return { name: file, text: await readFile(resolve(call.io.cwd, file), 'utf8') };
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandFailure(
-      { exitCode: exitCodes.badInput, message: `${file} cannot be read`, why, next: 'weft apply --help' },
-      cause,
-    );
-  }
-}
-
-async function validated(call: Call, text: string, name: string): Promise<readonly Manifest[]> {
-  const { parseObjects } = await import('../../sources/sources.ts');
-  const { objects, problems } = parseObjects(text, name);
-  const errors = problems.filter(({ severity }) => severity === 'error');
-  for (const problem of problems) complain(call, problem);
-  const read = new Set(objects.map(({ object }) => `${object.kind} ${object.metadata.name}`));
-  const all = splitManifests(text).map(asWritten);
-  const manifests = all.filter(({ ref }) => read.has(`${ref.kind} ${ref.name}`));
-  if (errors.length > 0) {
-    throw new CommandFailure({
-      exitCode: exitCodes.badInput,
-      message: `${name} has ${errors.length} ${errors.length === 1 ? 'error' : 'errors'}; nothing was written`,
-      next: `weft explain-code ${errors[0]?.code ?? ''}`,
-    });
-  }
-  for (const { ref } of all.filter((manifest) => !manifests.includes(manifest))) {
-    call.io.stderr.write(`${call.style.mark('warn')} the mesh does not read ${showRef(ref)}; left out\n`);
-  }
-  if (manifests.length > 0) return manifests;
-  throw new CommandFailure({
-    exitCode: exitCodes.badInput,
-    message: `${name} holds no object that the mesh reads`,
-    next: 'weft apply --help',
-  });
-}
-
-function complain({ io, style }: Call, problem: LocatedProblem): void {
-  for (const line of showProblem(problem, style)) io.stderr.write(`${line}\n`);
 }
 
 function plan(manifest: Manifest, definitions: readonly Definition[]): Step {
@@ -175,7 +106,7 @@ async function report(call: Call, done: readonly Done[]): Promise<void> {
       `${action}${suffix}`,
       ...(entry ? conditionCells(entry, call.style) : ['-', '-', '', '', file]),
     ]),
-    names: done.map(({ manifest: { ref } }) => `${kindWord(ref.kind)}/${ref.name}`),
+    names: done.map(({ manifest }) => objectName(manifest.ref)),
     empty: '',
   });
 }

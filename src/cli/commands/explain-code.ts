@@ -1,6 +1,6 @@
 import { type ProblemCode, problemCodes } from '../../model/problem.ts';
 import type { Call } from '../call.ts';
-import { didYouMean } from '../closest.ts';
+import { closest } from '../closest.ts';
 import { codeTexts } from '../code-texts.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
@@ -38,11 +38,17 @@ const allCodes = Object.keys(problemCodes) as readonly ProblemCode[];
 /** `1203`, `weft-1203` and `WEFT-1203` are one. */
 function known(asked: string): ProblemCode {
   const full = `WEFT-${asked.toUpperCase().replace(/^WEFT-?/, '')}`;
+  // Only the number tells codes apart.
+  const meant = closest(numberOf(full), allCodes.map(numberOf));
   const code = allCodes.find((candidate) => candidate === full);
   if (code) return code;
   throw new CommandFailure({
     exitCode: exitCodes.notFound,
-    message: `no code is called "${asked}"${didYouMean(full, allCodes)}`,
+    message: `no code is called "${asked}"${meant === undefined ? '' : `; did you mean WEFT-${meant}?`}`,
     next: 'weft explain-code',
   });
+}
+
+function numberOf(code: string): string {
+  return code.slice('WEFT-'.length);
 }

@@ -1,25 +1,25 @@
-import type { ObjectEntry, ObjectQuery } from '../../admin/types.ts';
-import { adminSocket, type Call, namespaceOption } from '../call.ts';
+import type { Manifest, ObjectEntry, ObjectQuery } from '../../admin/types.ts';
+import { refOf } from '../../model/object-ref.ts';
+import { adminSocket, type Call } from '../call.ts';
 import { meshToRead } from '../choose-mesh.ts';
 import { didYouMean } from '../closest.ts';
 import { conditionCells, conditionHeader, showName } from '../conditions.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
-import { kindWord, parseKind } from '../kinds.ts';
+import { parseKind } from '../kinds.ts';
 import { readObjects } from '../mesh.ts';
+import { type Named, namedObject, objectName } from '../names.ts';
 import { print, type View } from '../output.ts';
 
 export async function run(call: Call): Promise<ExitCode> {
-  const [first = '', second] = call.args;
-  const [word = '', inWord] = first.split('/', 2);
-  const name = second ?? inWord;
+  const { word, name, namespace } = namedObject(call);
   const kind = word.toLowerCase() === 'all' ? undefined : parseKind(word);
-  const query = withoutUndefined({ kind, namespace: namespaceOption(call) });
+  const query = withoutUndefined({ kind, namespace });
   const mesh = await meshToRead(call);
   const { items } = await readObjects(adminSocket(call, mesh), query);
   const shown = kind ? items : items.filter(({ object }) => !derived.includes(object.kind));
   const chosen = name === undefined ? shown : shown.filter(({ object }) => object.metadata.name === name);
-  if (name !== undefined && chosen.length === 0) throw notFound(word, name, shown);
+  if (name !== undefined && chosen.length === 0) throw notFound({ word, name, namespace }, shown);
   await print(call.io, call.format, view(call, chosen, name !== undefined));
   return exitCodes.ok;
 }
@@ -29,9 +29,10 @@ const derived: readonly string[] = ['Pod', 'EndpointSlice'];
 
 function view(call: Call, entries: readonly ObjectEntry[], single: boolean): View {
   const objects = entries.map(({ object }) => object);
-  const [only] = objects;
+  const printed = objects.map(asSet);
+  const [only] = printed;
   return {
-    data: single && objects.length === 1 ? only : { apiVersion: 'v1', kind: 'List', items: objects },
+    data: single && printed.length === 1 ? only : { apiVersion: 'v1', kind: 'List', items: printed },
     header: ['KIND', 'NAME', ...conditionHeader],
     narrow: 5,
     rows: entries.map((entry) => [
@@ -39,17 +40,35 @@ function view(call: Call, entries: readonly ObjectEntry[], single: boolean): Vie
       showName(entry.object),
       ...conditionCells(entry, call.style),
     ]),
-    names: objects.map((object) => `${kindWord(object.kind)}/${object.metadata.name}`),
+    names: objects.map((object) => objectName(refOf(object))),
     empty: call.style.hint('no objects; weft get all shows every kind'),
   };
 }
 
-function notFound(kind: string, name: string, known: readonly ObjectEntry[]): CommandFailure {
+/**
+ * Of the metadata only what is set: the mesh knows empty labels and an unknown age, its user does not. In a spec what is
+ * empty may mean something, and stays.
+ */
+function asSet(object: Manifest): Manifest {
+  const { name, namespace, generation, ...rest } = object.metadata;
+  const set = Object.entries(rest).filter(([, value]) => value !== '' && !isEmpty(value));
+  const scope = namespace ? { namespace } : {};
+  return { ...object, metadata: { name, ...scope, generation, ...Object.fromEntries(set) } };
+}
+
+function isEmpty(value: unknown): boolean {
+  return (
+    value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+  );
+}
+
+function notFound({ word, name, namespace }: Named, known: readonly ObjectEntry[]): CommandFailure {
   const names = known.map(({ object }) => object.metadata.name);
+  const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
   return new CommandFailure({
     exitCode: exitCodes.notFound,
-    message: `no ${kind} is called "${name}"${didYouMean(name, names)}`,
-    next: `weft get ${kind}`,
+    message: `no ${word} is called "${name}"${where}${didYouMean(name ?? '', names)}`,
+    next: `weft get ${word}`,
   });
 }
 

@@ -1,14 +1,28 @@
-import { resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
 import { type Call, durationOption, flagOption, textOption, wholeNumberOption } from '../call.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
 import type { UpOptions } from '../io.ts';
+import { shellWord } from '../style.ts';
 
 /** Reads the options; the work is the program's own. */
 export async function run(call: Call): Promise<ExitCode> {
-  const code = await call.doors.up(upOptions(call), call.io);
+  const options = upOptions(call);
+  await refuseFile(call, options);
+  const code = await call.doors.up(options, call.io);
   // The program's exit codes are those of the table; a foreign one is still passed on as it is.
   return code as ExitCode;
+}
+
+async function refuseFile({ io }: Call, { directory }: UpOptions): Promise<void> {
+  if (directory === undefined || !(await stat(directory).catch(() => undefined))?.isFile()) return;
+  const [shown, above] = [relative(io.cwd, directory), relative(io.cwd, dirname(directory))];
+  throw new CommandFailure({
+    exitCode: exitCodes.usage,
+    message: `${shown} is a file, and up runs a directory of such files`,
+    next: `weft up ${shellWord(above || '.')}`,
+  });
 }
 
 function upOptions(call: Call): UpOptions {

@@ -46,12 +46,12 @@ export function startLiveMesh(directory: string, answer: ProxyAnswer, signal: Ab
   const entry = (object: KubeObject): ObjectEntry => {
     const ref = refOf(object);
     const applied = ledger.object(ref);
-    const { generation, name, namespace, labels, annotations } = object.metadata;
+    const { generation } = object.metadata;
     const now = '2030-01-01T00:00:00Z';
     const manifest: Manifest = {
       apiVersion: object.apiVersion,
       kind: object.kind,
-      metadata: { name, namespace, generation, labels, annotations },
+      metadata: { ...object.metadata },
       spec: object.spec,
       ...object.rest,
       status: conditions({ ref, generation, problems: [], applied, live: true, now }),

@@ -25,6 +25,8 @@ export type World = AsyncDisposable & {
   readonly directory: string;
   readonly weft: (words: string, over?: Over) => Promise<Outcome>;
   readonly ups: UpOptions[];
+  /** Closes the sockets, as the end of a mesh does; in order, `run.json` goes too. */
+  readonly end: (inOrder: boolean) => Promise<void>;
 };
 export type WorldOptions = {
   readonly well?: boolean;
@@ -32,6 +34,8 @@ export type WorldOptions = {
   /** Leave out `run.json`, or the agent. */
   readonly stopped?: boolean;
   readonly silentAgent?: boolean;
+  /** Of the process that counts as the mesh; this one when not given. */
+  readonly pid?: number;
 };
 
 const http = { p50Ms: 9, p99Ms: 88, connections: 0, denied: 0, mtls: true };
@@ -53,11 +57,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const sockets = join(directory, '.sockets');
   await mkdir(sockets);
   await mkdir(join(directory, '.weft'));
-  const startTime = await processStartTime(process.pid);
-  const state = { pid: process.pid, startTime, version: '0.1.0', directory };
+  const { pid = process.pid } = options;
+  const startTime = await processStartTime(pid);
+  const state = { pid, startTime, version: '0.1.0', directory };
   if (!options.stopped) await writeFile(join(directory, '.weft/run.json'), JSON.stringify(state));
-  const stack = new AsyncDisposableStack();
-  stack.defer(() => rm(directory, { recursive: true }));
+  await using stack = new AsyncDisposableStack();
   stack.use(
     await serveAdmin({
       path: join(sockets, 'control-plane.admin.sock'),
@@ -68,13 +72,24 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   if (!options.silentAgent)
     stack.use(await serveRecorded(join(sockets, 'agent.sock'), await agentAnswers(options)));
   stack.use(await serveRecorded(join(sockets, 'runtime.sock'), runtimeAnswers));
+  const open = stack.move();
   const ups: UpOptions[] = [];
-  const doors = doorsTo(sockets, ups);
+  const doors: Doors = {
+    ...doorsTo(ups),
+    socketDirectory: (asked) => (asked === pid ? sockets : '/nowhere'),
+  };
   return {
     directory,
     ups,
     weft: (words, over = {}) => weft(words, { cwd: directory, ...over }, { doors, directory }),
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    end: async (inOrder) => {
+      await open.disposeAsync();
+      if (inOrder) await rm(join(directory, '.weft/run.json'));
+    },
+    [Symbol.asyncDispose]: async () => {
+      await open.disposeAsync();
+      await rm(directory, { recursive: true });
+    },
   };
 }
 
@@ -101,7 +116,8 @@ const runtimeAnswers: Answers = {
 async function serveRecorded(path: string, answers: Answers): Promise<AsyncDisposable> {
   const server = createServer((request, response) => {
     const body = answers[(request.url ?? '').split('?')[0] ?? ''];
-    response.writeHead(body === undefined ? 404 : 200).end(body ?? '{"error":"not recorded"}');
+    response.writeHead(body === undefined ? 404 : 200).write(body ?? '{"error":"not recorded"}');
+    if (!request.url?.includes('follow=true')) response.end();
   });
   server.listen(path);
   await once(server, 'listening');
@@ -114,7 +130,7 @@ async function serveRecorded(path: string, answers: Answers): Promise<AsyncDispo
   };
 }
 
-function doorsTo(sockets: string, ups: UpOptions[]): Doors {
+function doorsTo(ups: UpOptions[]): Omit<Doors, 'socketDirectory'> {
   return {
     versions: { weft: '0.1.0', envoy: '1.40.0' },
     up: async (options) => {
@@ -131,7 +147,6 @@ function doorsTo(sockets: string, ups: UpOptions[]): Doors {
       removed: [],
       next: 'weft edges',
     }),
-    socketDirectory: (pid) => (pid === process.pid ? sockets : '/nowhere'),
   };
 }
 
