@@ -5,13 +5,27 @@ import { cluster, endpoints, httpListener, routes, tcpListener } from '../../tes
 import type { Resource, ResourceType } from '../snapshot/resource.ts';
 import { resourceTypes } from '../snapshot/resource.ts';
 import { type Snapshot, snapshotOf } from '../snapshot/snapshot.ts';
-import { createModel, encodeAll, type Model, type ModelOptions, snapshots } from './model-client.test.ts';
+import {
+  createModel,
+  encodeAll,
+  type Kept,
+  type Model,
+  type ModelOptions,
+  snapshots,
+} from './model-client.test.ts';
 import { step } from './step.ts';
-import { type DeltaRequest, isWaiting, openStream, type StreamEvent, type StreamState } from './stream.ts';
+import {
+  type DeltaRequest,
+  type Fact,
+  isWaiting,
+  openStream,
+  type StreamEvent,
+  type StreamState,
+} from './stream.ts';
 
 type Move =
   | { readonly kind: 'want'; readonly snapshot: Snapshot }
-  | { readonly kind: 'connect'; readonly kept: Parameters<Model['connect']>[0] }
+  | { readonly kind: 'connect'; readonly kept: Kept; readonly late: boolean }
   | {
       readonly kind: 'ask';
       readonly type: ResourceType;
@@ -31,8 +45,11 @@ const traffic: fc.Arbitrary<Move> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .constantFrom('everything' as const, 'nothing' as const, 'everything, unsaid' as const)
-      .map((kept): Move => ({ kind: 'connect', kept })),
+      .record({
+        kept: fc.constantFrom('everything' as const, 'nothing' as const, 'everything, unsaid' as const),
+        late: fc.boolean(),
+      })
+      .map((move): Move => ({ kind: 'connect', ...move })),
   },
 );
 
@@ -61,7 +78,7 @@ function play(model: Model, moves: readonly Move[]): void {
         model.want(move.snapshot);
         break;
       case 'connect':
-        model.connect(move.kept);
+        model.connect(move.kept, move.late);
         break;
       case 'ask':
         model.ask(move.type, move.give ? { unsubscribe: move.names } : { subscribe: move.names });
@@ -92,7 +109,7 @@ function play(model: Model, moves: readonly Move[]): void {
 }
 
 const salts = fc.nat(20);
-const moves = fc.array(traffic, { maxLength: 120 });
+const moves = fc.array(traffic, { maxLength: 120, size: 'max' });
 /** More by hand: `WEFT_RUNS=20000 node --test src/xds/step.test.ts`. */
 const runs = { numRuns: Number(process.env.WEFT_RUNS ?? 300) };
 
@@ -127,6 +144,7 @@ for (const order of ['acked', 'written'] as const) {
   test(`any order of subscriptions to names and to everything (${order})`, () => {
     const mixed = fc.array(fc.oneof({ weight: 4, arbitrary: traffic }, { weight: 1, arbitrary: asking }), {
       maxLength: 80,
+      size: 'max',
     });
     property({ order, asks: 'nothing', refusal: 'partial' }, mixed);
   });
@@ -167,13 +185,16 @@ function request(type: ResourceType, parts: Partial<DeltaRequest>): StreamEvent 
 /** Feeds events to a stream and keeps what it says. */
 function conversation(order: 'acked' | 'written') {
   let stream = openStream({ order });
+  const facts: Fact[] = [];
   return {
+    facts,
     get stream() {
       return stream;
     },
     say(event: StreamEvent) {
       const first = step(stream, event);
       const second = step(first.stream, { kind: 'writable' });
+      facts.push(...first.facts, ...second.facts);
       stream = second.stream;
       return [...first.send, ...second.send].map(
         ({ type, nonce, resources, removed }) =>
@@ -198,6 +219,23 @@ test('before the first snapshot nothing is answered, not even that something doe
   assert.deepEqual(say(request('cluster', {})), []);
   const snapshot = snapshotOf(encodeAll([endpoints('a', [1])]));
   assert.deepEqual(say({ kind: 'snapshot', snapshot }), ['1 cluster: ', '2 endpoint: a -b']);
+});
+
+test('what a client says it has counts when it asks for more before the first snapshot', () => {
+  const { say, facts } = conversation('acked');
+  const [a, b, c] = encodeAll([endpoints('a', [1]), endpoints('b', [1]), endpoints('c', [1])]);
+  assert(a && b && c);
+  const initial = new Map([a, b].map(({ name, version }) => [name, version]));
+  say(request('endpoint', { subscribe: ['a', 'b'], initial }));
+  say(request('endpoint', { subscribe: ['c'] }));
+  // It has lost this one since.
+  say(request('endpoint', { unsubscribe: ['b'] }));
+  say(request('endpoint', { subscribe: ['b'] }));
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: snapshotOf([a, b, c]) }), ['1 endpoint: b c']);
+  assert.deepEqual(
+    facts.filter(({ kind }) => kind === 'acked').map(({ name }) => name),
+    ['a'],
+  );
 });
 
 test('a cluster that changes brings its endpoints along', () => {

@@ -84,8 +84,6 @@ export type TypeState = {
   inFlightSince: number | undefined;
   /** A first subscription is answered even when there is nothing to say. */
   owesAnswer: boolean;
-  /** What the client said it has, until the first snapshot tells whether that is right. */
-  claimed: ReadonlyMap<string, string>;
   /** Sent on an earlier stream; whether the client kept it is not known. */
   ghosts: ReadonlySet<string>;
 };
@@ -160,7 +158,6 @@ function newType(ghosts: ReadonlySet<string>): TypeState {
     inFlight: undefined,
     inFlightSince: undefined,
     owesAnswer: false,
-    claimed: new Map(),
     ghosts,
   };
 }

@@ -31,7 +31,6 @@ export function subscribe(draft: StreamDraft, request: DeltaRequest, facts: Fact
     if (name === all) unsubscribeFromAll(ask);
     else unsubscribeFromName(ask, name);
   }
-  if (draft.snapshot === undefined) ask.state.claimed = ask.initial;
 }
 
 type Ask = {
@@ -47,7 +46,7 @@ function subscribeToAll({ draft, type, state, initial, facts }: Ask): void {
   state.wildcard = true;
   for (const { name, version } of snapshot.entries(type)) {
     if (state.explicit.has(name)) continue;
-    const has = initial.get(name) ?? null;
+    const has = initial.get(name) ?? (state.ghosts.has(name) ? unknown : null);
     if (has !== version) state.behind.set(name, has);
     else facts.push({ kind: 'acked', type, name, version });
   }
@@ -56,7 +55,7 @@ function subscribeToAll({ draft, type, state, initial, facts }: Ask): void {
   }
   // 1. Envoy refuses a response for one bad listener, yet keeps the good ones of it.
   // 2. It does not count those as its own: a reconnect does not name them.
-  // 3. Therefore whatever was ever sent and is gone by now is removed, named or not.
+  // 3. Therefore whatever was ever sent and is gone by now, or before it is sent again, is removed, named or not.
   for (const name of state.ghosts) {
     if (snapshot.get(type, name) === undefined && !initial.has(name)) state.behind.set(name, unknown);
   }
@@ -70,7 +69,7 @@ function subscribeToName({ draft, type, state, initial, facts }: Ask, name: stri
   // Who asks again wants it again, even what it once refused.
   state.rejected.delete(name);
   if (version === undefined) {
-    const has = initial.get(name) ?? state.behind.get(name) ?? null;
+    const has = initial.get(name) ?? (state.behind.get(name) ? unknown : null);
     if (has === null) state.missing.add(name);
     else state.behind.set(name, has);
     return;
@@ -91,6 +90,7 @@ function unsubscribeFromName({ draft, type, state }: Ask, name: string): void {
   state.explicit.delete(name);
   if (type === 'endpoint') draft.awaited.delete(name);
   if (!state.wildcard) {
+    if (isOnItsWay(state, name)) state.ghosts = new Set([...state.ghosts, name]);
     forget(state, name);
     return;
   }
@@ -111,13 +111,8 @@ export function want(draft: StreamDraft, snapshot: Snapshot, facts: Fact[]): voi
   for (const [type, state] of typesOf(draft)) {
     if (!state.asked) continue;
     for (const name of changes(before, snapshot, type)) {
-      if (isSubscribed(state, name)) compare({ state, type, name, before, after: snapshot });
+      if (isSubscribed(state, name)) compare({ state, type, name, before, after: snapshot, facts });
     }
-    for (const [name, version] of state.claimed) {
-      const wanted = snapshot.get(type, name)?.version;
-      if (wanted === version && isSubscribed(state, name)) facts.push({ kind: 'acked', type, name, version });
-    }
-    state.claimed = new Map();
   }
   for (const name of draft.awaited) {
     if (snapshot.get('endpoint', name) === undefined) draft.awaited.delete(name);
@@ -136,9 +131,10 @@ type Comparison = {
   readonly name: string;
   readonly before: Snapshot;
   readonly after: Snapshot;
+  readonly facts: Fact[];
 };
 
-function compare({ state, type, name, before, after }: Comparison): void {
+function compare({ state, type, name, before, after, facts }: Comparison): void {
   const { behind, missing, rejected, explicit } = state;
   const waiting = behind.get(name) === null && explicit.has(name);
   const has = behind.has(name) ? (behind.get(name) ?? null) : (before.get(type, name)?.version ?? null);
@@ -148,6 +144,17 @@ function compare({ state, type, name, before, after }: Comparison): void {
   // It went away before it was ever sent; who asked for it by name still waits for an answer.
   else if (waiting) missing.add(name);
 
-  if (has === (wanted ?? null)) behind.delete(name);
-  else behind.set(name, has);
+  if (has !== (wanted ?? null)) {
+    behind.set(name, has);
+    return;
+  }
+  // It has what is wanted, by its own account or from before: no answer will say so.
+  const told = !behind.delete(name) || isOnItsWay(state, name);
+  if (wanted !== undefined && !told) facts.push({ kind: 'acked', type, name, version: wanted });
+}
+
+function isOnItsWay({ outstanding }: TypeState, name: string): boolean {
+  return [...outstanding.values()].some(
+    ({ resources, replaced }) => !replaced.has(name) && resources.some((one) => one.name === name),
+  );
 }
