@@ -39,9 +39,7 @@ const rooms: Readonly<Record<string, Room>> = {
   cli: { sees: ['model', 'sources'], typesOf: ['admin'] },
   // The loop that the other rooms serve: what there is, what it means, who gets it, what came of it.
   'control-plane': {
-    sees: [
-      ...['sources', 'store', 'resolve', 'model', 'translate', 'snapshot', 'xds', 'identity', 'status', 'admin'],
-    ],
+    sees: 'sources store resolve model translate snapshot xds identity status admin'.split(' '),
   },
   app: { sees: ['*'] },
 };
