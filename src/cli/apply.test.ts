@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ProblemEntry, Validation } from '../admin/types.ts';
-import { exitCodes } from './cli.ts';
+import { type Doors, exitCodes } from './cli.ts';
 import { type LiveMesh, type ProxyAnswer, startLiveMesh } from './testing/live-mesh.ts';
 import { createWorld, type World } from './testing/world.ts';
 
@@ -42,6 +42,18 @@ spec:
           port: 8080
 `;
 
+/** A story of one object and one file. */
+const play: Doors['applyStory'] = async ({ action, directory }) => {
+  const file = join(directory, 'planted.yaml');
+  const next = 'weft edges';
+  if (action === 'reset') {
+    await rm(file);
+    return { applied: [], removed: ['planted.yaml'], next };
+  }
+  await writeFile(file, action === 'break' ? route : route.replace('port: 8080', 'port: 8081'));
+  return { applied: ['planted.yaml'], removed: [], next };
+};
+
 type Shop = {
   readonly world: World;
   readonly file: (name: string) => Promise<string>;
@@ -53,6 +65,7 @@ async function withShop(answer: ProxyAnswer, use: (shop: Shop) => Promise<void>)
   const ending = new AbortController();
   const live: { mesh?: LiveMesh } = {};
   await using world = await createWorld({
+    stories: { applyStory: play },
     read: {
       objects: (query) =>
         live.mesh?.objects(query) ?? { apiVersion: 'weft.dev/v1alpha1', kind: 'ObjectList', items: [] },
@@ -270,6 +283,37 @@ test('a proxy that refuses is exit 2, in the words of the proxy', () =>
     const { code, out } = await world.weft('apply -f - -o wide', { stdin: route });
     assert.equal(code, exitCodes.problems);
     assert.match(out, /campus\/web-7 rejected: no/);
+  }));
+
+test('a story says what it does, waits for the mesh, and what to look at', () =>
+  withShop('none', async ({ world }) => {
+    const about = 'canary: a second version takes a share of the traffic';
+    const wrote = '√ wrote planted.yaml\n√ applied 1 change\n';
+    const story = async (option: string): Promise<unknown> => {
+      const { code, out, err } = await world.weft(`demo story canary${option}`, {
+        env: { WEFT_SELF: './weft' },
+      });
+      return [code, out, err.replace(/^….*\n/gm, '')];
+    };
+    const next = 'next: ./weft edges\n';
+    assert.deepEqual(await story(''), [
+      0,
+      `${about}\n`,
+      'next: ./weft demo story canary --break lets it happen, --fix puts it right, --reset ends it\n',
+    ]);
+    assert.deepEqual(await story(' --break'), [0, `${about}\n${wrote}`, next]);
+    assert.equal((await world.weft('get route pay-routes')).code, 0, 'live when the command is done');
+    const again = `${about}\n√ wrote planted.yaml\n√ nothing to change\n`;
+    assert.deepEqual(await story(' --break'), [0, again, next]);
+    const was = 'canary is put right. It was: a second version takes a share of the traffic\n';
+    assert.deepEqual(await story(' --fix'), [0, `${was}${wrote}`, next]);
+    const over = 'canary is over: its objects are as they were at the start\n';
+    assert.deepEqual(await story(' --reset'), [
+      0,
+      `${over}√ removed planted.yaml\n√ applied 1 change\n`,
+      next,
+    ]);
+    assert.equal((await world.weft('get route pay-routes')).code, exitCodes.notFound);
   }));
 
 test('delete removes the document, and the file with its last one', () =>

@@ -16,7 +16,13 @@ export function showProblem(problem: ShownProblem, style: Style): readonly strin
 export function problemLine({ location, code, ref, message }: ShownProblem): string {
   const where = location ? `${location.file}:${location.line}:${location.column} ` : '';
   const who = namesItsSubject.test(code) ? '' : `${showRef(ref)}: `;
-  return `${where}${code} ${who}${message}`;
+  return `${where}${code} ${who}${location ? withoutFile(message, location.file) : message}`;
+}
+
+/** `/mesh/tab.yaml is not YAML: …` to `not YAML: …`: where it is stands before it already. */
+function withoutFile(message: string, file: string): string {
+  const [whole = '', path = ''] = /^(.*?)(?: is (?=not YAML)|: )/.exec(message) ?? [];
+  return path === file || path.endsWith(`/${file}`) ? message.slice(whole.length) : message;
 }
 
 /** What a source says begins with the object or file it is about. */

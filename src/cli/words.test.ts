@@ -5,6 +5,7 @@ import { closest } from './closest.ts';
 import { unifiedDiff } from './diff.ts';
 import { parseDuration, showDuration } from './duration.ts';
 import { replaced, splitManifests } from './manifest-files.ts';
+import { problemLine } from './problems.ts';
 import { createStyle, selfOf } from './style.ts';
 import { renderTable } from './table.ts';
 import { renderUpScreen, type UpScreen } from './up-screen.ts';
@@ -143,6 +144,23 @@ test('the screen of weft up, plain', () => {
   End        Ctrl-C; it leaves nothing behind
 `,
   );
+});
+
+test('a file is named once', () => {
+  const line = (message: string): string =>
+    problemLine({
+      code: 'WEFT-1001',
+      severity: 'error',
+      reason: 'Invalid',
+      message,
+      fix: '',
+      ref: { group: '', kind: 'File', namespace: '', name: 'tab.yaml' },
+      field: '',
+      location: { file: 'sub/tab.yaml', line: 4, column: 1 },
+    });
+  assert.equal(line('/m/sub/tab.yaml is not YAML: tabs'), 'sub/tab.yaml:4:1 WEFT-1001 not YAML: tabs');
+  assert.equal(line('sub/tab.yaml: has no kind'), 'sub/tab.yaml:4:1 WEFT-1001 has no kind');
+  assert.equal(line('Service a/tab.yaml: no'), 'sub/tab.yaml:4:1 WEFT-1001 Service a/tab.yaml: no');
 });
 
 test('hints name the program as it was called, and only where a command follows', () => {

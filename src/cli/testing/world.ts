@@ -34,6 +34,7 @@ export type WorldOptions = {
   /** Leave out `run.json`, or the agent. */
   readonly stopped?: boolean;
   readonly silentAgent?: boolean;
+  readonly stories?: Pick<Doors, 'applyStory'>;
   /** Of the process that counts as the mesh; this one when not given. */
   readonly pid?: number;
 };
@@ -75,7 +76,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const open = stack.move();
   const ups: UpOptions[] = [];
   const doors: Doors = {
-    ...doorsTo(ups),
+    ...doorsTo(ups, options.stories),
     socketDirectory: (asked) => (asked === pid ? sockets : '/nowhere'),
   };
   return {
@@ -130,7 +131,7 @@ async function serveRecorded(path: string, answers: Answers): Promise<AsyncDispo
   };
 }
 
-function doorsTo(ups: UpOptions[]): Omit<Doors, 'socketDirectory'> {
+function doorsTo(ups: UpOptions[], stories: WorldOptions['stories']): Omit<Doors, 'socketDirectory'> {
   return {
     versions: { weft: '0.1.0', envoy: '1.40.0' },
     up: async (options) => {
@@ -142,11 +143,13 @@ function doorsTo(ups: UpOptions[]): Omit<Doors, 'socketDirectory'> {
       { name: 'canary', summary: 'a second version takes a share of the traffic' },
       { name: 'mtls', summary: 'a caller without a sidecar' },
     ],
+    // Writes nothing unless a test says what.
     applyStory: async ({ name, action }) => ({
       applied: [`stories/${name}/${action}.yaml`],
       removed: [],
       next: 'weft edges',
     }),
+    ...stories,
   };
 }
 
