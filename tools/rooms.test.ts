@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { checkRooms } from './rooms.ts';
 
 const roomNames =
-  'base model store sources resolve translate snapshot xds identity status agent local admin cli app'.split(
+  'base model store sources resolve translate snapshot xds identity status agent local admin cli control-plane app'.split(
     ' ',
   );
 
