@@ -13,7 +13,7 @@ import { createEncoder } from '../src/snapshot/snapshot.ts';
 import { connectAds } from '../src/xds/xds.ts';
 import { type Namespace, namespacesMissing } from './support/namespace.ts';
 import { type Files, pod, startMesh } from './support/node-agent.ts';
-import { envoyResource } from './support/resources.ts';
+import { cluster, endpoints, envoyResource } from './support/resources.ts';
 
 const skip = namespacesMissing();
 const path = '/workloads/campus/pay-0';
@@ -102,6 +102,25 @@ test('a pod gets its certificate and configuration, and keeps them whoever goes 
     ]);
     assert.deepEqual(JSON.parse((await mesh.ask('GET', '/edges?window=30s')).body), []);
   });
+
+  await t.test(
+    'what is taken away while its Envoy is gone is settled when the next one is there',
+    async () => {
+      const hello = listener('hello', 15_006, 'two');
+      const told = (kind: string): boolean =>
+        mesh.facts.some((fact) => fact.kind === kind && fact.type === 'endpoint' && fact.name === 'short');
+      mesh.wanted.set(
+        encoder.encode([[hello, cluster('short'), endpoints('short', [1])].map(envoyResource)]),
+      );
+      await until(() => told('acked'));
+      await mesh.killEnvoy();
+      mesh.wanted.set(encoder.encode([[hello].map(envoyResource)]));
+      await sleep(200);
+      assert.equal(told('removed'), false);
+      mesh.startEnvoy();
+      await until(() => told('removed'));
+    },
+  );
 
   await t.test('without the control plane a restarted Envoy gets everything from the agent', async () => {
     await controlPlane.stop();

@@ -82,6 +82,7 @@ export async function openWorkload(request: WorkloadRequest, deps: WorkloadDeps)
   });
   const settlements = createSettlements(relay.settle);
   const connected = ({ envoyVersion }: NodeId): void => {
+    settlements.connected();
     if (envoyVersion === work.envoyVersion) return;
     work.envoyVersion = envoyVersion;
     relay.describe({ id: key, cluster: '', metadata: {}, envoyVersion });

@@ -259,3 +259,30 @@ test('a letter is settled by what Envoy did with all of it, or by a later letter
   fact('removed', { name: 'a', version: '' });
   assert.deepEqual(settled.at(-1), ['0.4', {}]);
 });
+
+test('what an Envoy had that has gone is not waited for when the next one connects', () => {
+  const settled: string[] = [];
+  const { received, observed, connected } = createSettlements((nonce) => settled.push(nonce));
+  const [a] = encodeAll([endpoints('a', [1])]);
+  const [b] = encodeAll([endpoints('b', [1])]);
+  assert(a && b);
+  const fact = (kind: Fact['kind'], { name, version }: { name: string; version: string }) =>
+    observed([{ kind, type: 'endpoint', name, version }]);
+  connected();
+  received({ nonce: '0.1', type: 'endpoint', resources: [a, b], removed: [] });
+  fact('acked', a);
+  fact('acked', b);
+
+  // It ends. Nothing is answered until another one is there.
+  received({ nonce: '0.2', type: 'endpoint', resources: [], removed: ['a'] });
+  assert.deepEqual(settled, ['0.1']);
+  connected();
+  assert.deepEqual(settled, ['0.1', '0.2']);
+
+  // What the next one has is to be heard from itself.
+  received({ nonce: '0.3', type: 'endpoint', resources: [b], removed: [] });
+  assert.deepEqual(settled, ['0.1', '0.2']);
+  fact('sent', b);
+  fact('acked', b);
+  assert.deepEqual(settled, ['0.1', '0.2', '0.3']);
+});

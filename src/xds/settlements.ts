@@ -7,6 +7,8 @@ import type { Fact } from './stream.ts';
  * in it is acknowledged or refused there, or replaced by a later letter. Without an Envoy it stays open.
  */
 export type Settlements = {
+  /** An Envoy has opened a stream: what was heard before says nothing of it. */
+  readonly connected: () => void;
   readonly received: (response: RelayResponse) => void;
   readonly observed: (facts: readonly Fact[]) => void;
 };
@@ -50,6 +52,14 @@ export function createSettlements(settle: (nonce: string, outcome: Outcome) => v
   };
 
   return {
+    connected() {
+      heard.clear();
+      for (const letter of letters) {
+        // An Envoy that starts never had what has gone by now; one that comes back is told so as it subscribes.
+        for (const [name, wanted] of letter.waiting) if (wanted === null) letter.waiting.delete(name);
+        settleIfDone(letter);
+      }
+    },
     received(response) {
       const { resources, removed } = response;
       const waiting = new Map<string, string | null>([

@@ -386,6 +386,24 @@ test('who asks again is sent it again; who has unsubscribed is not', () => {
   assert.deepEqual(say(request('endpoint', { subscribe: ['a'] })), ['3 endpoint: a']);
 });
 
+test('endpoints that go with their cluster are told as removed, though they are given up before they are sent', () => {
+  const { say, facts } = conversation('acked');
+  const of = (port: number) => snapshotOf(encodeAll([cluster('a'), endpoints('a', [port])]));
+  say({ kind: 'snapshot', snapshot: of(1) });
+  assert.deepEqual(say(request('cluster', {})), ['1 cluster: a']);
+  assert.deepEqual(say(request('endpoint', { subscribe: ['a'] })), ['2 endpoint: a']);
+  say(request('cluster', { nonce: '1' }));
+  say(request('endpoint', { nonce: '2' }));
+  assert.deepEqual(say(request('listener', {})), ['3 listener: ']);
+  say(request('listener', { nonce: '3' }));
+  assert.deepEqual(say(request('route', {})), ['4 route: ']);
+  say(request('route', { nonce: '4' }));
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: of(2) }), ['5 endpoint: a']);
+  assert.deepEqual(say({ kind: 'snapshot', snapshot: snapshotOf([]) }), ['6 cluster: -a']);
+  say(request('endpoint', { unsubscribe: ['a'] }));
+  assert.equal(facts.findLast(({ type, name }) => type === 'endpoint' && name === 'a')?.kind, 'removed');
+});
+
 test('who gives up a name but not everything is told whether everything covers it', () => {
   const { say } = conversation('acked');
   say({ kind: 'snapshot', snapshot: snapshotOf(encodeAll([cluster('a')])) });

@@ -86,12 +86,14 @@ function unsubscribeFromAll({ draft, type, state }: Ask): void {
   for (const name of state.behind.keys()) if (!state.explicit.has(name)) forget(state, name);
 }
 
-function unsubscribeFromName({ draft, type, state }: Ask, name: string): void {
+function unsubscribeFromName({ draft, type, state, facts }: Ask, name: string): void {
   state.explicit.delete(name);
   if (type === 'endpoint') draft.awaited.delete(name);
   if (!state.wildcard) {
     if (isOnItsWay(state, name)) state.ghosts = new Set([...state.ghosts, name]);
     forget(state, name);
+    // Gone by its own doing; no answer will say so.
+    facts.push({ kind: 'removed', type, name, version: '' });
     return;
   }
   // The client cannot know whether `*` still covers the name: tell it.
