@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { type BigIntStats, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileForm, readObjects, unreadFile } from './object-file.ts';
 
@@ -12,85 +12,131 @@ export type SeenFile = {
   readonly size: number;
 };
 
-/** One look at a directory, files by path. Sets `unreadable` when not even the top could be listed. */
+/** One look at a directory, files by path. */
 export type Scan = {
   readonly files: ReadonlyMap<string, SeenFile>;
-  /** Things that are no files to read, and why. */
+  /** What could not be looked at, or into, and why. It says nothing about files there or below: they may still be. */
   readonly refused: readonly FileForm[];
   /** Inodes of folders, by path. */
   readonly folders: ReadonlyMap<string, string>;
-  readonly unreadable?: FileForm;
 };
 
 const limits = { fileSize: 2 ** 20, entries: 20_000, depth: 32 } as const;
 const extensions = /\.(ya?ml|json)$/i;
 
 /** Looks at every `.yaml`, `.yml` and `.json` file; hidden ones and `node_modules` are nobody's manifests. Never throws. */
-export function scanDirectory(directory: string): Scan {
-  const files = new Map<string, SeenFile>();
-  const refused: FileForm[] = [];
-  const folders = new Map<string, string>();
-  const found: Found = { files, refused, folders };
+export function scanDirectory(directory: string, limit: number = limits.entries): Scan {
+  const found: Found = { files: new Map(), refused: [], folders: new Map(), limit, full: false };
   try {
     const { dev, ino } = statSync(directory);
     walk(directory, [`${dev}:${ino}`], found, readdirSync(directory));
   } catch (error) {
-    const fix = 'make the directory, or start with another one';
-    const unreadable = unreadFile(directory, { says: `cannot be listed (${codeOf(error)})`, fix });
-    return { files, refused, folders, unreadable };
+    refuse(found, directory, unlisted(codeOf(error)));
   }
-  return { files, refused, folders };
+  if (found.full) {
+    const says = `holds more than ${limit} files and folders; those beyond are not read, and what was read before stays`;
+    refuse(found, directory, {
+      says,
+      fix: 'move what is no manifest elsewhere, or start with a folder below',
+    });
+  }
+  return found;
 }
 
+/** What is found on one walk, as it is found. */
 type Found = {
   readonly files: Map<string, SeenFile>;
   readonly refused: FileForm[];
   readonly folders: Map<string, string>;
+  readonly limit: number;
+  /** Something was left out because there is too much. */
+  full: boolean;
 };
+type Refusal = { readonly says: string; readonly fix: string };
+
+function refuse(found: Found, path: string, why: Refusal): void {
+  found.refused.push(unreadFile(path, why));
+}
 
 /** `above` holds the folders on the way here, so that a link back to one of them is seen. */
 function walk(folder: string, above: readonly string[], found: Found, names: readonly string[]): void {
   found.folders.set(folder, above.at(-1) ?? '');
   for (const name of names) {
     if (name.startsWith('.') || name === 'node_modules') continue;
-    if (found.files.size + found.folders.size >= limits.entries) return;
+    if (found.files.size + found.folders.size >= found.limit) found.full = true;
+    if (found.full) return;
     look(join(folder, name), above, found);
   }
 }
 
 function look(path: string, above: readonly string[], found: Found): void {
   const readable = extensions.test(path);
-  const refuse = (says: string, fix: string): void => {
-    found.refused.push(unreadFile(path, { says, fix }));
-  };
   try {
     const stat = statSync(path, { bigint: true });
-    const inode = `${stat.dev}:${stat.ino}`;
-    if (stat.isDirectory()) {
-      if (above.includes(inode)) refuse('is a link back to a folder above it', 'remove the link');
-      else if (above.length >= limits.depth)
-        refuse(`is more than ${limits.depth} folders deep`, 'move it up');
-      else walk(path, [...above, inode], found, readdirSync(path));
-    } else if (readable && !stat.isFile()) {
-      refuse('is not a regular file', 'remove it, or give it another name');
-    } else if (readable) {
-      const stamp = [inode, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ');
-      found.files.set(path, {
-        file: path,
-        stamp,
-        inode,
-        changed: Number(stat.ctimeMs),
-        size: Number(stat.size),
-      });
+    if (stat.isDirectory()) enter(path, { above, inode: inodeOf(stat) }, found);
+    else if (readable && stat.isFile()) found.files.set(path, seenFile(path, stat));
+    else if (readable) {
+      refuse(found, path, { says: 'is not a regular file', fix: 'remove it, or give it another name' });
     }
   } catch (error) {
     const code = codeOf(error);
+    const fix = 'remove the link';
     // What is gone since it was listed is gone; a link to nothing stays listed.
-    if (code === 'ELOOP') refuse('is a link that leads back to itself', 'remove the link');
-    else if (code === 'ENOENT' && readable) refuse('is a link to nothing', 'remove the link');
-    else if (code !== 'ENOENT' && code !== 'ENOTDIR') {
-      refuse(`cannot be read (${code})`, 'check its permissions');
-    }
+    if (code === 'ELOOP') refuse(found, path, { says: 'is a link that leads back to itself', fix });
+    else if (code === 'ENOENT' && readable) refuse(found, path, { says: 'is a link to nothing', fix });
+    else if (!isGone(code)) refuse(found, path, { says: `cannot be read (${code})`, fix: fixOf(code) });
+  }
+}
+
+type Way = { readonly above: readonly string[]; readonly inode: string };
+
+function enter(folder: string, { above, inode }: Way, found: Found): void {
+  if (above.includes(inode)) {
+    refuse(found, folder, { says: 'is a link back to a folder above it', fix: 'remove the link' });
+    return;
+  }
+  if (above.length >= limits.depth) {
+    refuse(found, folder, { says: `is more than ${limits.depth} folders deep`, fix: 'move it up' });
+    return;
+  }
+  try {
+    walk(folder, [...above, inode], found, readdirSync(folder));
+  } catch (error) {
+    // Only the listing throws: whatever is below has been looked at by then.
+    const code = codeOf(error);
+    if (!isGone(code)) refuse(found, folder, unlisted(code));
+  }
+}
+
+function seenFile(file: string, stat: BigIntStats): SeenFile {
+  const inode = inodeOf(stat);
+  const stamp = [inode, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ');
+  return { file, stamp, inode, changed: Number(stat.ctimeMs), size: Number(stat.size) };
+}
+
+function inodeOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
+}
+
+function isGone(code: string): boolean {
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function unlisted(code: string): Refusal {
+  const fix = isGone(code) ? 'make the directory, or start with another one' : fixOf(code);
+  return { says: `cannot be listed (${code}); what was read below it before stays`, fix };
+}
+
+function fixOf(code: string): string {
+  switch (code) {
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'raise the number of open files (ulimit -n), or close other programs';
+    case 'EIO':
+    case 'ESTALE':
+      return 'check the disk or the mount that it is on';
+    default:
+      return 'check its permissions';
   }
 }
 
@@ -102,8 +148,9 @@ export function readForm({ file, size }: SeenFile): FileForm {
     if (bytes.length > limits.fileSize) return tooLarge(file, bytes.length);
     return formOf(bytes, file);
   } catch (error) {
-    const fix = 'check its permissions';
-    return unreadFile(file, { says: `cannot be read (${codeOf(error)})`, fix });
+    const code = codeOf(error);
+    const says = `cannot be read (${code})`;
+    return { ...unreadFile(file, { says, fix: fixOf(code) }), again: true };
   }
 }
 

@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { silentLogger } from '../base/log.ts';
 import { sleep } from '../base/time.ts';
+import { scanDirectory } from './directory-scan.ts';
+import { goneTime } from './settle.ts';
 import { directorySource } from './sources.ts';
 import type { KubeObject, LocatedProblem, SourceEvent } from './types.ts';
 
@@ -87,6 +91,23 @@ function take(state: State, event: SourceEvent): void {
     default:
       event satisfies never;
   }
+}
+
+/** Takes permissions away until the end of the block; `root` does not feel that, so it is somebody else meanwhile. */
+function locked(path: string, mode: number): Disposable {
+  const root = process.geteuid?.() === 0;
+  const before = statSync(path).mode;
+  for (let above = dirname(path); root && above.startsWith(join(tmpdir(), 'weft-')); above = dirname(above)) {
+    chmodSync(above, 0o755);
+  }
+  chmodSync(path, mode);
+  if (root) process.seteuid?.(65534);
+  return {
+    [Symbol.dispose]: () => {
+      if (root) process.seteuid?.(0);
+      chmodSync(path, before);
+    },
+  };
 }
 
 const names = ({ objects }: State): string => [...objects.keys()].sort().join(' ');
@@ -274,11 +295,96 @@ describe('a directory', () => {
     const here = dir.path('.');
     renameSync(here, `${here}-away`);
     await dir.until('the problem', ({ problems }) => problems.length === 1);
-    assert.equal(messages(dir.state)[0], `${here.replace(/\/\.?$/, '')}: cannot be listed (ENOENT)`);
+    assert.equal(
+      messages(dir.state)[0],
+      `${here.replace(/\/\.?$/, '')}: cannot be listed (ENOENT); what was read below it before stays`,
+    );
     assert.equal(names(dir.state), 'a');
     renameSync(`${here}-away`, here);
     await dir.until('back', ({ problems }) => problems.length === 0);
     assert.equal(gone(dir.state), 0);
+  });
+
+  it('keeps what was in a folder while that cannot be listed, and follows it again after', async () => {
+    await using dir = await watched({ 'a.yaml': service('a') });
+    mkdirSync(dir.path('sub/deep'), { recursive: true });
+    dir.write('sub/b.yaml', service('b'));
+    dir.write('sub/deep/c.yaml', service('c'));
+    await dir.until('all', (state) => names(state) === 'a b c');
+    {
+      using _ = locked(dir.path('sub'), 0o000);
+      await dir.until('the problem', ({ problems }) => problems.length === 1);
+      await sleep(6 * goneTime);
+      assert.equal(names(dir.state), 'a b c');
+      assert.equal(
+        messages(dir.state)[0],
+        `${dir.path('sub')}: cannot be listed (EACCES); what was read below it before stays`,
+      );
+      assert.deepEqual(
+        dir.state.problems.map(({ code, severity, fix }) => [code, severity, fix]),
+        [['WEFT-1007', 'error', 'check its permissions']],
+      );
+    }
+    await dir.until('back', ({ problems }) => problems.length === 0);
+    assert.equal(gone(dir.state), 0);
+    rmSync(dir.path('sub'), { recursive: true });
+    await dir.until('the removal', (state) => names(state) === 'a');
+  });
+
+  it('keeps what was in a folder that can be listed but not entered', async () => {
+    await using dir = await watched();
+    mkdirSync(dir.path('sub/deep'), { recursive: true });
+    dir.write('sub/a.yaml', service('a'));
+    dir.write('sub/deep/b.yaml', service('b'));
+    await dir.until('both', (state) => names(state) === 'a b');
+    {
+      using _ = locked(dir.path('sub'), 0o444);
+      await dir.until('the problems', ({ problems }) => problems.length === 2);
+      await sleep(6 * goneTime);
+      assert.equal(names(dir.state), 'a b');
+      assert.deepEqual(messages(dir.state), [
+        `${dir.path('sub/a.yaml')}: cannot be read (EACCES); the last good form of its objects stays live`,
+        `${dir.path('sub/deep')}: cannot be read (EACCES)`,
+      ]);
+    }
+    await dir.until('back', ({ problems }) => problems.length === 0);
+    assert.equal(gone(dir.state), 0);
+  });
+
+  it('keeps the objects of a file that cannot be read, also when it is written meanwhile', async () => {
+    await using dir = await watched({ 'a.yaml': service('a') });
+    {
+      using _ = locked(dir.path('a.yaml'), 0o000);
+      await dir.until('the problem', ({ problems }) => problems.length === 1);
+      assert.equal(
+        messages(dir.state)[0],
+        `${dir.path('a.yaml')}: cannot be read (EACCES); the last good form of its objects stays live`,
+      );
+      await sleep(6 * goneTime);
+      assert.equal(names(dir.state), 'a');
+    }
+    dir.write('a.yaml', service('a', 81));
+    await dir.until('the edit', (state) => portOf(state.objects.get('a')) === 81);
+    assert.equal(gone(dir.state), 0);
+    assert.deepEqual(messages(dir.state), []);
+  });
+
+  it('says that it is too large, and where it stopped counts as unknown', async () => {
+    await using dir = await watched({ 'a.yaml': '', 'b.yaml': '', 'c.yaml': '' });
+    const top = dir.path('.').replace(/\/\.?$/, '');
+    assert.deepEqual(scanDirectory(top, 4).refused, []);
+    const { files, refused } = scanDirectory(top, 3);
+    assert.equal(files.size, 2);
+    assert.deepEqual(
+      refused.map(({ file, problems }) => [file, problems[0]?.code, problems[0]?.message]),
+      [
+        [
+          top,
+          'WEFT-1007',
+          `${top}: holds more than 3 files and folders; those beyond are not read, and what was read before stays`,
+        ],
+      ],
+    );
   });
 
   it('gives a Service its address in any case, and says when it is not the one asked for', async () => {

@@ -28,6 +28,8 @@ export type FileForm = {
   readonly broken: readonly string[];
   /** Some part does not even say which object it is: any object may be written here. */
   readonly uncertain: boolean;
+  /** Reading failed in a way that may pass while the file stays the same: it is to be read again. */
+  readonly again?: true;
 };
 
 /** Everything that a file's text says, and everything that is wrong with it. Pure; never throws. */

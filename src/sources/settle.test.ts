@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Scan, SeenFile } from './directory-scan.ts';
-import { readObjects } from './object-file.ts';
+import { type FileForm, readObjects, unreadFile } from './object-file.ts';
 import { doubtTime, formsOf, goneTime, nothingSettled, quietTime, type Settled, settle } from './settle.ts';
 
 const service = (name: string): string =>
@@ -9,19 +9,28 @@ const service = (name: string): string =>
 
 type Disk = Readonly<Record<string, { readonly text: string; readonly inode?: string; readonly at: number }>>;
 
+/** A file of the made-up disk that cannot be read just now. */
+const broken = 'broken';
+const failure = (file: string): FileForm => ({
+  ...unreadFile(file, { says: 'cannot be read (EIO)', fix: 'mend it' }),
+  again: true,
+});
+
 /** Looks at a made-up disk at a made-up time. A file's stamp is its inode and time, as coarse as the test likes. */
-function looking(): (disk: Disk, now: number) => Promise<Settled> {
+function looking(): (disk: Disk, now: number, refused?: Scan['refused']) => Promise<Settled> {
   let settled = nothingSettled;
-  return async (disk, now) => {
+  return async (disk, now, refused = []) => {
     const files = new Map(
       Object.entries(disk).map(([file, { inode = file, at }]): [string, SeenFile] => [
         file,
         { file, inode, stamp: `${inode} ${at}`, changed: at, size: 1 },
       ]),
     );
-    const scan: Scan = { files, refused: [], folders: new Map() };
-    const read = async ({ file }: SeenFile): Promise<ReturnType<typeof readObjects>> =>
-      readObjects(disk[file]?.text ?? '', file);
+    const scan: Scan = { files, refused, folders: new Map() };
+    const read = async ({ file }: SeenFile): Promise<FileForm> => {
+      const text = disk[file]?.text ?? '';
+      return text === broken ? failure(file) : readObjects(text, file);
+    };
     settled = await settle(settled, scan, { now, read });
     return settled;
   };
@@ -76,4 +85,39 @@ it('a new file that does not parse is given time, and one that was there at the 
   const disk = { a: { text: 'a: [\n', at: 0 }, b: { text: 'b: [\n', at: 2000 } };
   assert.equal(formsOf(await look(disk, 2000)).has('b'), false);
   assert.equal(formsOf(await look(disk, 2000 + quietTime)).get('b')?.problems.length, 1);
+});
+
+it('a file below a place that cannot be looked at stays as it was, however long, and needs no look', async () => {
+  const look = looking();
+  const disk = { 'sub/deep/a': { text: service('x'), at: 1000 }, 'subway/b': { text: service('y'), at: 0 } };
+  await look(disk, 1001);
+  const unlisted = [unreadFile('sub', { says: 'cannot be listed', fix: 'mend it' })];
+  await look({}, 2000, unlisted);
+  const settled = await look({}, 2000 + 100 * goneTime, unlisted);
+  assert.equal(namesIn(settled), 'x');
+  assert.equal(doubtTime(settled, 2000 + 100 * goneTime), undefined);
+  assert.deepEqual([...formsOf(settled).keys()], ['sub/deep/a', 'sub']);
+  await look({}, 20_000);
+  assert.equal(namesIn(await look({}, 20_000 + goneTime)), '');
+});
+
+it('a file beyond what is looked at counts as there only when it was there before', async () => {
+  const look = looking();
+  const disk = { '/d/a': { text: service('x'), at: 0 }, '/d/b': { text: service('y'), at: 0 } };
+  await look(disk, 1000);
+  const full = [unreadFile('/d', { says: 'holds too much', fix: 'move some' })];
+  const part = { '/d/c': { text: service('z'), at: 0 }, '/d/a': disk['/d/a'] };
+  await look(part, 2000, full);
+  assert.equal(namesIn(await look(part, 2000 + 100 * goneTime, full)), 'z x y');
+});
+
+it('a file that cannot be read is read again, though it stays the same', async () => {
+  const look = looking();
+  await look({ a: { text: service('x'), at: 0 } }, 1000);
+  const failing = { a: { text: broken, at: 2000 } };
+  for (let now = 2100; now <= 4000; now += 100) await look(failing, now);
+  const settled = await look(failing, 4000);
+  assert.equal(formsOf(settled).get('a')?.problems[0]?.code, 'WEFT-1007');
+  assert.equal(doubtTime(settled, 4000), undefined);
+  assert.equal(namesIn(await look({ a: { text: service('x'), at: 2000 } }, 4100)), 'x');
 });

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+import { deepEqual } from '../base/content.ts';
 import type { Scan, SeenFile } from './directory-scan.ts';
 import { type FileForm, vanishedFile } from './object-file.ts';
 
@@ -12,6 +14,8 @@ export type Settled = {
   readonly doubts: ReadonlyMap<string, Belief>;
   /** When a file that is believed to be there was first missed. */
   readonly missing: ReadonlyMap<string, number>;
+  /** Believed as they were, because they, or a folder above, cannot be looked at. */
+  readonly kept: ReadonlySet<string>;
   readonly refused: readonly FileForm[];
 };
 type Belief = {
@@ -28,6 +32,7 @@ export const nothingSettled: Settled = {
   files: new Map(),
   doubts: new Map(),
   missing: new Map(),
+  kept: new Set(),
   refused: [],
 };
 
@@ -46,11 +51,9 @@ export async function settle(
   scan: Scan,
   { now, read }: { readonly now: number; readonly read: (file: SeenFile) => Promise<FileForm> },
 ): Promise<Settled> {
-  if (scan.unreadable) return { ...before, refused: [scan.unreadable] };
   const first = before === nothingSettled;
   const files = new Map<string, Belief>();
   const doubts = new Map<string, Belief>();
-  const missing = new Map<string, number>();
   for (const [path, seen] of scan.files) {
     const known = before.files.get(path);
     const latest = await look(before.doubts.get(path) ?? known, seen, { now, read });
@@ -62,13 +65,35 @@ export async function settle(
     }
   }
   const patience = [...doubts.keys()].some((path) => !files.has(path)) ? goneAtLast : goneTime;
+  const { kept, missing } = unseen(before, scan, { now, patience });
   for (const [path, belief] of before.files) {
-    const since = before.missing.get(path) ?? now;
-    if (scan.files.has(path) || now - since >= patience) continue;
-    files.set(path, belief);
-    missing.set(path, since);
+    if (kept.has(path) || missing.has(path)) files.set(path, belief);
   }
-  return { files, doubts, missing, refused: scan.refused };
+  return { files, doubts, missing, kept, refused: scan.refused };
+}
+
+/** Of the files that were believed and not seen now: those that nobody could look for, and those not yet given up. */
+function unseen(
+  before: Settled,
+  scan: Scan,
+  { now, patience }: { readonly now: number; readonly patience: number },
+): Pick<Settled, 'kept' | 'missing'> {
+  const refused = new Set(scan.refused.map(({ file }) => file));
+  const kept = new Set<string>();
+  const missing = new Map<string, number>();
+  for (const path of before.files.keys()) {
+    if (scan.files.has(path)) continue;
+    const since = before.missing.get(path) ?? now;
+    if (isAtOrBelow(path, refused)) kept.add(path);
+    else if (now - since < patience) missing.set(path, since);
+  }
+  return { kept, missing };
+}
+
+function isAtOrBelow(path: string, places: ReadonlySet<string>): boolean {
+  if (places.size === 0) return false;
+  const above = dirname(path);
+  return places.has(path) || (above !== path && isAtOrBelow(above, places));
 }
 
 /** The forms that count now. */
@@ -81,11 +106,13 @@ export function formsOf({ files, missing, refused }: Settled): ReadonlyMap<strin
 }
 
 /** How long until looking again can settle a doubt; `undefined` when there is none. */
-export function doubtTime({ files, doubts, missing }: Settled, now: number): number | undefined {
+export function doubtTime({ files, doubts, missing, kept }: Settled, now: number): number | undefined {
   const waits = [
     ...[...doubts.values()].map(({ since }) => since + quietTime - now),
     ...[...missing.values()].map((since) => since + goneTime - now),
-    ...[...files.values()].filter(isFresh).map(({ seen }) => seen.changed + stampTime - now),
+    ...[...files.values()]
+      .filter((belief) => isFresh(belief) && !kept.has(belief.seen.file))
+      .map(({ seen }) => seen.changed + stampTime - now),
   ];
   return waits.length === 0 ? undefined : Math.max(1, Math.min(...waits, quietTime));
 }
@@ -93,13 +120,19 @@ export function doubtTime({ files, doubts, missing }: Settled, now: number): num
 type Look = { readonly now: number; readonly read: (file: SeenFile) => Promise<FileForm> };
 
 async function look(known: Belief | undefined, seen: SeenFile, { now, read }: Look): Promise<Belief> {
-  if (known?.seen.stamp === seen.stamp && !(isFresh(known) && now >= seen.changed + stampTime)) return known;
+  const same = known?.seen.stamp === seen.stamp && !known.form.again;
+  if (same && !(isFresh(known) && now >= seen.changed + stampTime)) return known;
   const form = await read(seen);
   // A file that was only touched, or read once more to be sure, is the same file.
-  if (known && form.text !== '' && form.text === known.form.text) {
+  if (known && isUnchanged(known.form, form)) {
     return { ...known, seen, read: now };
   }
   return { seen, form, keys: new Set(form.objects.map(({ key }) => key)), since: now, read: now };
+}
+
+function isUnchanged(before: FileForm, after: FileForm): boolean {
+  if (after.again) return deepEqual(before, after);
+  return after.text !== '' && after.text === before.text;
 }
 
 function believed(known: Belief | undefined, latest: Belief): Belief {
