@@ -38,19 +38,6 @@ export function createSettlements(settle: (nonce: string, outcome: Outcome) => v
     settle(letter.response.nonce, { errors: letter.errors });
   };
 
-  const hear = (letter: Open, name: string): void => {
-    const wanted = letter.waiting.get(name);
-    if (wanted === undefined) return;
-    const last = heard.get(keyOf(letter.response.type, name));
-    if (wanted === null) {
-      if (last === undefined) letter.waiting.delete(name);
-      return;
-    }
-    if (last === undefined || last.kind === 'sent' || last.version !== wanted) return;
-    if (last.kind === 'nacked') letter.errors.set(name, last.message);
-    letter.waiting.delete(name);
-  };
-
   return {
     connected() {
       heard.clear();
@@ -73,7 +60,7 @@ export function createSettlements(settle: (nonce: string, outcome: Outcome) => v
       }
       const letter = { response, waiting, errors: new Map<string, string>() };
       letters.add(letter);
-      for (const name of [...waiting.keys()]) hear(letter, name);
+      for (const name of [...waiting.keys()]) hear(letter, name, heard.get(keyOf(response.type, name)));
       settleIfDone(letter);
     },
     observed(facts) {
@@ -82,10 +69,23 @@ export function createSettlements(settle: (nonce: string, outcome: Outcome) => v
         else heard.set(keyOf(type, name), { kind, version, message });
         for (const letter of letters) {
           if (letter.response.type !== type) continue;
-          hear(letter, name);
+          hear(letter, name, heard.get(keyOf(type, name)));
           settleIfDone(letter);
         }
       }
     },
   };
+}
+
+/** Takes a name off what the letter waits for, if what was heard last of it is an answer. */
+function hear({ waiting, errors }: Open, name: string, last: Heard | undefined): void {
+  const wanted = waiting.get(name);
+  if (wanted === undefined) return;
+  if (wanted === null) {
+    if (last === undefined) waiting.delete(name);
+    return;
+  }
+  if (last === undefined || last.kind === 'sent' || last.version !== wanted) return;
+  if (last.kind === 'nacked') errors.set(name, last.message);
+  waiting.delete(name);
 }
