@@ -47,7 +47,6 @@ test('a pod gets its certificate and configuration, and keeps them whoever goes 
     connectAds({ address, signal: end.signal, log }).relay({
       node: stranger,
       signal: end.signal,
-      initial: undefined,
     });
     await until(() => lines.join('').includes('belongs to campus/pay-0'));
     end.abort();

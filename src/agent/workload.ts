@@ -77,7 +77,6 @@ export async function openWorkload(request: WorkloadRequest, deps: WorkloadDeps)
   };
   const relay = deps.controlPlane.relay({
     node: { id: key, cluster: '', metadata: {}, envoyVersion: '' },
-    initial: undefined,
     signal: life.signal,
   });
   const settlements = createSettlements(relay.settle);
@@ -136,7 +135,7 @@ async function keepConfiguration(
   relay: Relay,
   received: (response: Parameters<ReturnType<typeof createSettlements>['received']>[0]) => void,
 ): Promise<void> {
-  for await (const { snapshot, complete, responses } of relay.updates) {
+  for await (const { snapshot, complete, responses } of relay.states) {
     for (const response of responses) received(response);
     if (!complete) continue;
     work.configuration = snapshot;

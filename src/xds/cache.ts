@@ -32,7 +32,7 @@ export type Cache = {
   readonly settle: (type: RelayedType, resources: readonly Resource[], outcome: Outcome) => void;
 };
 
-export function createCache(interner: Interner, initial: Snapshot | undefined): Cache {
+export function createCache(interner: Interner): Cache {
   const entries: Record<RelayedType, Map<string, Entry>> = ofEachType(() => new Map());
   const snapshots = ofEachType(() => emptySnapshot);
   const answered = new Set<RelayedType>();
@@ -40,17 +40,10 @@ export function createCache(interner: Interner, initial: Snapshot | undefined): 
   let confirmed: Partial<Record<RelayedType, Set<string>>> = {};
   let merged = emptySnapshot;
 
-  const refresh = (types: readonly RelayedType[]): void => {
-    for (const type of types)
-      snapshots[type] = snapshotOf([...entries[type].values()].map(({ resource }) => resource));
+  const refresh = (type: RelayedType): void => {
+    snapshots[type] = snapshotOf([...entries[type].values()].map(({ resource }) => resource));
     merged = joinSnapshots(...relayedTypes.map((type) => snapshots[type]));
   };
-  for (const type of relayedTypes) {
-    for (const resource of initial?.entries(type) ?? []) {
-      entries[type].set(resource.name, { resource, settled: false });
-    }
-  }
-  refresh(relayedTypes);
 
   return {
     snapshot: () => merged,
@@ -71,7 +64,7 @@ export function createCache(interner: Interner, initial: Snapshot | undefined): 
         forgetUnconfirmed(entries[type], confirmed[type]);
         delete confirmed[type];
       }
-      refresh([type]);
+      refresh(type);
       return resources;
     },
     settle(type, resources, { errors }) {

@@ -9,17 +9,10 @@ import { createLatest } from '../base/latest.ts';
 import { silentLogger } from '../base/log.ts';
 import { resourceTypes } from '../snapshot/resource.ts';
 import { type Snapshot, snapshotOf } from '../snapshot/snapshot.ts';
+import { RpcError } from './grpc.ts';
 import { encodeAll } from './model-client.test.ts';
-import {
-  type AdsServer,
-  connectAds,
-  createSettlements,
-  type Fact,
-  type Relay,
-  type RelayUpdate,
-  RpcError,
-  serveAds,
-} from './xds.ts';
+import type { RelayState } from './relay.ts';
+import { type AdsServer, connectAds, createSettlements, type Fact, type Relay, serveAds } from './xds.ts';
 
 const node = { id: 'shop/cart-1', cluster: 'cart', metadata: {}, envoyVersion: '1.40.0' };
 const noErrors = { errors: new Map<string, string>() };
@@ -81,17 +74,17 @@ async function pair(t: TestContext) {
   };
 }
 
-/** Updates until one satisfies; and every letter on the way. */
+/** States until one satisfies; and every letter on the way. */
 function reader(relay: Relay) {
-  const updates = relay.updates[Symbol.asyncIterator]();
-  return async (isDone: (update: RelayUpdate) => boolean): Promise<RelayUpdate> => {
-    const responses: RelayUpdate['responses'][number][] = [];
+  const states = relay.states[Symbol.asyncIterator]();
+  return async (isDone: (state: RelayState) => boolean): Promise<RelayState> => {
+    const responses: RelayState['responses'][number][] = [];
     for (let tries = 0; tries < 100; tries++) {
-      const { value, done } = await updates.next();
+      const { value, done } = await states.next();
       assert(!done);
-      const update: RelayUpdate = value;
-      responses.push(...update.responses);
-      if (isDone(update)) return { ...update, responses };
+      const state: RelayState = value;
+      responses.push(...state.responses);
+      if (isDone(state)) return { ...state, responses };
     }
     throw new Error('it never came');
   };
@@ -105,9 +98,9 @@ const show = (snapshot: Snapshot): string[] =>
 test('a relay has everything, empty types too, before it is complete', async (t) => {
   const { reader: read, set } = await pair(t);
   set(cluster('a'), endpoints('a', [1]));
-  const update = await read(({ complete }) => complete);
-  assert.deepEqual(show(update.snapshot), ['cluster a', 'endpoint a']);
-  assert.deepEqual(new Set(update.responses.map(({ type }) => type)).size, 4);
+  const state = await read(({ complete }) => complete);
+  assert.deepEqual(show(state.snapshot), ['cluster a', 'endpoint a']);
+  assert.deepEqual(new Set(state.responses.map(({ type }) => type)).size, 4);
 });
 
 test('a letter is answered when its reader says so, by name where something was refused', async (t) => {
@@ -131,10 +124,10 @@ test('after a restart only what was not settled comes again, and what is gone is
   await stop();
   set(cluster('kept'), cluster('new'), endpoints('open', [1]), routes('r', ['x']));
   await start();
-  const update = await read(({ snapshot }) => snapshot.get('cluster', 'new') !== undefined);
+  const state = await read(({ snapshot }) => snapshot.get('cluster', 'new') !== undefined);
   const later = await read(({ snapshot }) => snapshot.get('endpoint', 'gone') === undefined);
   assert.deepEqual(show(later.snapshot), ['cluster kept', 'cluster new', 'endpoint open', 'route r']);
-  const again = [...update.responses, ...later.responses].flatMap(({ resources }) =>
+  const again = [...state.responses, ...later.responses].flatMap(({ resources }) =>
     resources.map(({ name }) => name),
   );
   assert.deepEqual([...new Set(again)].sort(), ['new', 'open']);
@@ -150,7 +143,7 @@ test('while the control plane is away nothing is lost, and it is found again', a
   await new Promise((resolve) => setTimeout(resolve, 100));
   await start();
   set(cluster('a'), cluster('b'));
-  const { snapshot } = await read((update) => update.snapshot.get('cluster', 'b') !== undefined);
+  const { snapshot } = await read((state) => state.snapshot.get('cluster', 'b') !== undefined);
   assert.deepEqual(show(snapshot), ['cluster a', 'cluster b']);
 });
 

@@ -16,18 +16,18 @@ export type RelayResponse = {
   readonly removed: readonly string[];
 };
 
-export type RelayUpdate = {
+export type RelayState = {
   /** Everything the control plane has said so far, or the last time it was there. */
   readonly snapshot: Snapshot;
   /** False until the control plane has said everything once: a proxy that starts on less would start on a half. */
   readonly complete: boolean;
-  /** The letters that led here since the last update. */
+  /** The letters that led here since the last state. */
   readonly responses: readonly RelayResponse[];
 };
 
 export type Relay = {
   /** The newest state whenever it changes; a slow reader skips states, never letters. One reader. */
-  readonly updates: AsyncIterable<RelayUpdate>;
+  readonly states: AsyncIterable<RelayState>;
   /** Says who the workload is from now on, at once and on every later stream. */
   readonly describe: (node: NodeId) => void;
   /** Answers a letter. Of no effect when its stream has ended since: what it held comes again. */
@@ -38,7 +38,6 @@ export type RelayOptions = {
   readonly connection: Connection;
   readonly interner: Interner;
   readonly node: NodeId;
-  readonly initial?: Snapshot | undefined;
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly random: () => number;
@@ -46,9 +45,9 @@ export type RelayOptions = {
 
 /** Follows one workload's resources, over as many streams as it takes, until the signal aborts. */
 export function createRelay(options: RelayOptions): Relay {
-  const cache = createCache(options.interner, options.initial);
+  const cache = createCache(options.interner);
   const wakers = new Set<() => void>();
-  const state: RelayState = {
+  const held: Held = {
     node: options.node,
     cache,
     letters: new Map(),
@@ -59,14 +58,14 @@ export function createRelay(options: RelayOptions): Relay {
       for (const wake of wakers) wake();
     },
   };
-  void keepStreaming(options, state);
+  void keepStreaming(options, held);
 
-  async function* updates(): AsyncGenerator<RelayUpdate> {
+  async function* states(): AsyncGenerator<RelayState> {
     const { signal } = options;
     while (!signal.aborted) {
-      if (state.responses.length > 0) {
-        const responses = state.responses;
-        state.responses = [];
+      if (held.responses.length > 0) {
+        const responses = held.responses;
+        held.responses = [];
         yield { snapshot: cache.snapshot(), complete: cache.complete(), responses };
         continue;
       }
@@ -83,26 +82,27 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   return {
-    updates: updates(),
+    states: states(),
     describe(node) {
-      state.node = node;
-      state.http?.write(requestBuffer({ node, type: 'cluster' }));
+      held.node = node;
+      held.http?.write(requestBuffer({ node, type: 'cluster' }));
     },
     settle(nonce, outcome) {
-      const letter = state.letters.get(nonce);
+      const letter = held.letters.get(nonce);
       if (letter === undefined) return;
-      state.letters.delete(nonce);
+      held.letters.delete(nonce);
       cache.settle(letter.type, letter.resources, outcome);
       const answer = { type: letter.type, nonce: letter.sent };
       const errors = outcome.errors.size > 0 ? { errors: outcome.errors } : {};
-      state.http?.write(requestBuffer({ ...answer, ...errors }));
+      held.http?.write(requestBuffer({ ...answer, ...errors }));
     },
   };
 }
 
 type Letter = { readonly type: RelayedType; readonly sent: string; readonly resources: readonly Resource[] };
 
-type RelayState = {
+/** What a relay holds over its streams. */
+type Held = {
   node: NodeId;
   readonly cache: Cache;
   /** By our own nonce, which is unique over all streams. */
@@ -113,7 +113,7 @@ type RelayState = {
   readonly wake: () => void;
 };
 
-async function keepStreaming(options: RelayOptions, state: RelayState): Promise<void> {
+async function keepStreaming(options: RelayOptions, held: Held): Promise<void> {
   const { signal, connection, log, node, random } = options;
   let said = '';
   for (let attempt = 0; !signal.aborted; attempt++) {
@@ -126,7 +126,7 @@ async function keepStreaming(options: RelayOptions, state: RelayState): Promise<
         'content-type': 'application/grpc',
         te: 'trailers',
       });
-      const answers = await follow(http, options, state);
+      const answers = await follow(http, options, held);
       if (answers > 0) attempt = 0;
     } catch (error) {
       const text = String(error);
@@ -139,7 +139,7 @@ async function keepStreaming(options: RelayOptions, state: RelayState): Promise<
 }
 
 /** Runs one stream to its end; gives how many responses came, or rejects with its status. */
-function follow(http: ClientHttp2Stream, options: RelayOptions, state: RelayState): Promise<number> {
+function follow(http: ClientHttp2Stream, options: RelayOptions, held: Held): Promise<number> {
   return new Promise((resolve, reject) => {
     let count = 0;
     let status: Error | undefined;
@@ -148,16 +148,16 @@ function follow(http: ClientHttp2Stream, options: RelayOptions, state: RelayStat
     };
     const cancel = (): void => http.close(constants.NGHTTP2_CANCEL);
     const read = createMessageReader();
-    const stream = state.streams++;
-    state.letters.clear();
-    state.responses = [];
+    const stream = held.streams++;
+    held.letters.clear();
+    held.responses = [];
     ignoreErrors(http);
     http.on('response', learn);
     http.on('trailers', learn);
     http.on('data', (chunk: Buffer) => {
       try {
         for (const message of read(chunk)) {
-          receive(message, stream, state);
+          receive(message, stream, held);
           count += 1;
         }
       } catch (error) {
@@ -166,15 +166,15 @@ function follow(http: ClientHttp2Stream, options: RelayOptions, state: RelayStat
       }
     });
     http.on('close', () => {
-      state.http = undefined;
+      held.http = undefined;
       options.signal.removeEventListener('abort', cancel);
       if (count > 0) resolve(count);
       else reject(status ?? new RpcError(rpcCodes.unavailable, 'the stream ended'));
     });
     options.signal.addEventListener('abort', cancel, { once: true });
     if (options.signal.aborted) cancel();
-    state.http = http;
-    subscribeToAll(http, state.node, state.cache);
+    held.http = http;
+    subscribeToAll(http, held.node, held.cache);
   });
 }
 
@@ -186,16 +186,16 @@ function subscribeToAll(http: ClientHttp2Stream, node: NodeId, cache: Cache): vo
   }
 }
 
-function receive(message: Buffer, stream: number, state: RelayState): void {
+function receive(message: Buffer, stream: number, held: Held): void {
   const response = readResponse(message);
   const { type, removed } = response;
   if (!isRelayed(type))
     throw new RpcError(rpcCodes.internal, `a response of type ${type}, which nobody asked for`);
-  const resources = state.cache.apply(type, response);
+  const resources = held.cache.apply(type, response);
   const nonce = `${stream}.${response.nonce}`;
-  state.letters.set(nonce, { type, sent: response.nonce, resources });
-  state.responses.push({ nonce, type, resources, removed });
-  state.wake();
+  held.letters.set(nonce, { type, sent: response.nonce, resources });
+  held.responses.push({ nonce, type, resources, removed });
+  held.wake();
 }
 
 function isRelayed(type: string): type is RelayedType {

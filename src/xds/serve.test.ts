@@ -25,9 +25,10 @@ import { type ResourceType, typeUrls } from '../snapshot/resource.ts';
 import { type Snapshot, snapshotOf } from '../snapshot/snapshot.ts';
 import { type DeltaStream, serveDelta } from './delta-stream.ts';
 import { encodeAll } from './model-client.test.ts';
+import type { ServeOptions } from './serve.ts';
 import { patienceMs } from './step.ts';
 import { deltaPath } from './wire.ts';
-import { type AdsServer, callRefused, type Fact, type NodeId, type ServeOptions, serveAds } from './xds.ts';
+import { type AdsServer, callRefused, type Fact, type NodeId, serveAds } from './xds.ts';
 
 type Served = {
   readonly path: string;

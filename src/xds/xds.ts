@@ -11,29 +11,16 @@ import { RpcError, rpcCodes } from './grpc.ts';
 import { createRelay, type Relay, type RelayOptions } from './relay.ts';
 import { type CallOptions, callOnSession } from './unary.ts';
 
-export type { Outcome } from './cache.ts';
-export type { Address, ConnectionOptions } from './connection.ts';
-export type { Refusal } from './delta-stream.ts';
-export { callRefused, RpcError, rpcCodes } from './grpc.ts';
-export type { Relay, RelayResponse, RelayUpdate } from './relay.ts';
-export { type AdsServer, type Listen, type ServeOptions, serveAds } from './serve.ts';
-export { createSettlements, type Settlements } from './settlements.ts';
-export { step } from './step.ts';
-export {
-  type DeltaRequest,
-  type Fact,
-  type Order,
-  type Outgoing,
-  openStream,
-  type StreamEvent,
-  type StreamState,
-} from './stream.ts';
-export type { UnaryMethod } from './unary.ts';
+export { callRefused, rpcCodes } from './grpc.ts';
+export type { Relay } from './relay.ts';
+export { type AdsServer, serveAds } from './serve.ts';
+export { createSettlements } from './settlements.ts';
+export type { Fact } from './stream.ts';
 export type { NodeId } from './wire.ts';
 
 export type AdsConnection = {
   /** One stream for one workload on the shared connection. Ends with its own signal, or the connection's. */
-  readonly relay: (options: Pick<RelayOptions, 'node' | 'initial' | 'signal'>) => Relay;
+  readonly relay: (options: Pick<RelayOptions, 'node' | 'signal'>) => Relay;
   /** Calls a JSON method. Waits for the connection within the time limit; rejects with `RpcError`. */
   readonly callUnary: (method: string, body: unknown, options?: CallOptions) => Promise<unknown>;
 };
@@ -45,12 +32,11 @@ export function connectAds(options: ConnectionOptions): AdsConnection {
   const interner = createInterner();
   const { log, random = Math.random } = options;
   return {
-    relay: ({ node, initial, signal }) =>
+    relay: ({ node, signal }) =>
       createRelay({
         connection,
         interner,
         node,
-        initial,
         signal: AbortSignal.any([signal, options.signal]),
         log,
         random,
