@@ -25,6 +25,6 @@ h1{font-size:1.6rem;margin:0}p{color:#5b6475;margin:.2rem 0 1.5rem}ul{list-style
 li{display:flex;justify-content:space-between;align-items:center;padding:1rem;margin:.6rem 0;background:#fff;border:1px solid #e6e2d8;border-radius:10px}
 li span{display:block;color:#5b6475;font-size:.9rem}button{font:inherit;border:0;border-radius:8px;padding:.5rem 1rem;background:#2b5fd9;color:#fff;cursor:pointer}
 output{display:block;padding:.8rem 1rem;border-radius:10px;background:#e8f0e4;margin:1rem 0}</style></head><body>
-<h1>Campus Pay</h1><p>Choose a course; tuition is paid in euro, through ten services and their sidecars.</p>
+<h1>Campus Pay</h1><p>Choose a course; tuition is paid in euro, through nine services and their sidecars.</p>
 ${note === '' ? '' : `<output>${escaped(note)}</output>`}<ul>${courses.map(row).join('')}</ul></body></html>`;
 }
