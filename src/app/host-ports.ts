@@ -52,7 +52,11 @@ export async function serveMetrics({ wish, token, path }: MetricsOptions): Promi
   const server = createHttpServer((incoming, response) => {
     const url = incoming.url ?? '';
     if (!shows(incoming, token))
-      return refuse(response, 401, 'a bearer token is needed; see .weft/metrics-token');
+      return refuse(
+        response,
+        401,
+        'a bearer token is needed; it is in .weft/metrics-token of the mesh directory',
+      );
     if (incoming.method !== 'GET' || !/^\/(?:metrics|targets)$/.test(url)) {
       return refuse(response, 404, 'here are GET /metrics and GET /targets');
     }

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sleep } from '../base/time.ts';
 
 /** Where a running mesh is found: `<directory>/.weft/run.json`. */
 export type RunState = {
@@ -38,6 +39,25 @@ export async function readRunState(stateDirectory: string): Promise<RunState | u
   const state = parseRunState(text);
   if (state === undefined || (await startTimeOf(state.pid)) !== state.startTime) return undefined;
   return state;
+}
+
+const lookEvery = 2_000;
+
+/** Writes the file again when somebody removed it, so that a mesh that runs can be found, until the signal aborts. */
+export async function keepRunState(
+  stateDirectory: string,
+  state: RunState,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(lookEvery, signal);
+    const there = await readFile(runFile(stateDirectory)).then(
+      () => true,
+      () => false,
+    );
+    // Where it cannot be written now, the next look tries again.
+    if (!there && !signal.aborted) await writeRunState(stateDirectory, state).catch(() => {});
+  }
 }
 
 /** Leaves the file of a mesh that was started meanwhile. */

@@ -1,3 +1,4 @@
+import { join, relative } from 'node:path';
 import { sleep } from '../base/time.ts';
 import { renderUpScreen, type UpScreen } from '../cli/cli.ts';
 import type { RunState } from './run-state.ts';
@@ -30,7 +31,7 @@ export async function showStart(run: Run, showing: Showing): Promise<void> {
     proxies: { inSync: progress.proxies?.inSync ?? 0, total: progress.proxies?.total ?? 0 },
     ...traffic,
     problems: progress.problems,
-    addresses: addressesOf(state),
+    addresses: addressesOf(state, run.io.cwd),
     next: run.wanted.next,
   };
   run.io.stdout.write(`\n${renderUpScreen(screen, run.style)}`);
@@ -105,11 +106,10 @@ export async function firstTraffic(
   return { edges, ...(since.successRate === undefined ? {} : { successRate: since.successRate }) };
 }
 
-function addressesOf({ shopUrl, metricsUrl }: RunState): UpScreen['addresses'] {
+function addressesOf({ shopUrl, metricsUrl, directory }: RunState, cwd: string): UpScreen['addresses'] {
+  const token = relative(cwd, join(directory, '.weft/metrics-token'));
   return [
     ...(shopUrl === undefined ? [] : [{ name: 'Shop', url: shopUrl }]),
-    ...(metricsUrl === undefined
-      ? []
-      : [{ name: 'Metrics', url: `${metricsUrl} (bearer: .weft/metrics-token)` }]),
+    ...(metricsUrl === undefined ? [] : [{ name: 'Metrics', url: `${metricsUrl} (bearer: ${token})` }]),
   ];
 }

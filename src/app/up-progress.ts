@@ -59,8 +59,12 @@ export async function readTraffic(
     (sum, edge) => sum + numberIn(edge, 'rps') * numberIn(edge, 'successRate'),
     0,
   );
+  // Who calls from outside has no certificate to show; and of calls that reached nobody, nobody can tell.
+  const inside = edges.filter(
+    (edge) => fieldIn(edge, 'source') !== 'unknown' && fieldIn(edge, 'mtls') !== null,
+  );
   return {
-    edges: { mtls: edges.filter((edge) => fieldIn(edge, 'mtls') === true).length, total: edges.length },
+    edges: { mtls: inside.filter((edge) => fieldIn(edge, 'mtls') === true).length, total: inside.length },
     ...(all > 0 ? { successRate: good / all } : {}),
   };
 }

@@ -10,6 +10,7 @@ import { createNews } from './news.ts';
 import { projectOf } from './reach.ts';
 import { findMissing, thisHost } from './requirements.ts';
 import {
+  keepRunState,
   type RunState,
   readRunState,
   removeRunState,
@@ -56,7 +57,7 @@ export async function runUp(wanted: UpRequest, io: Io): Promise<number> {
   } catch (error) {
     if (!(error instanceof UpFailure)) throw error;
     io.stderr.write(`${style.mark('fail')} fail  ${error.message}\n`);
-    for (const fix of error.fixes) io.stderr.write(`  fix: ${fix}\n`);
+    for (const fix of error.fixes) io.stderr.write(`  fix: ${style.hint(fix)}\n`);
     return error.exitCode;
   }
 }
@@ -243,8 +244,11 @@ async function accompany(run: Run, company: Company): Promise<number> {
     ...(ports.shop === undefined ? {} : { shopUrl: `http://127.0.0.1:${ports.shop.port}` }),
     metricsUrl: `http://127.0.0.1:${ports.metrics.port}/metrics`,
   };
+  const watching = new AbortController();
+  let orderly = true;
   try {
     await kept(stateDirectory, writeRunState(stateDirectory, state));
+    void keepRunState(stateDirectory, state, watching.signal);
     const shown = new AbortController();
     const signal = AbortSignal.any([shown.signal, io.signal]);
     const { sockets } = company;
@@ -257,13 +261,16 @@ async function accompany(run: Run, company: Company): Promise<number> {
       say('ok', 'the mesh has ended, as it was told');
       return 0;
     }
+    orderly = false;
     throw new UpFailure(`the mesh ended by itself (${end}): ${company.lastWords().join('\n  ')}`, {
       fixes: ['start it again; what it kept is in the directory alone'],
     });
   } finally {
     // Whatever came in between: without us there is no mesh.
     mesh.kill();
-    await removeRunState(stateDirectory, state);
+    watching.abort();
+    // Who watches the mesh tells by this file whether it ended in order.
+    if (orderly) await removeRunState(stateDirectory, state);
   }
 }
 

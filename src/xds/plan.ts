@@ -68,7 +68,8 @@ function isBusy(draft: StreamDraft, type: ResourceType): boolean {
 
 /** Whether the client may have a cluster without its endpoints. Those that it has an older version of do not count. */
 function isWarming(draft: StreamDraft): boolean {
-  if (draft.awaited.size > 0) return true;
+  // Those that are gone are not waited for, unless they come back.
+  if ([...draft.awaited].some((name) => draft.snapshot?.get('endpoint', name) !== undefined)) return true;
   const { behind } = draft.types.endpoint;
   return pending(draft, 'endpoint').some(({ name }) => mayLack(behind.get(name)));
 }

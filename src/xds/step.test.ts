@@ -273,6 +273,19 @@ test('a route waits for its new cluster and that for its endpoints; removals com
   assert.deepEqual(say(request('route', { nonce: '7' })), ['8 endpoint: -a', '9 cluster: -a']);
 });
 
+test('a cluster that goes and comes back on its way still warms before anything names it', () => {
+  const { say } = conversation('acked');
+  const warm = encodeAll([cluster('a'), endpoints('a', [1])]);
+  say({ kind: 'snapshot', snapshot: snapshotOf(warm) });
+  assert.deepEqual(say(request('cluster', {})), ['1 cluster: a']);
+  say({ kind: 'snapshot', snapshot: snapshotOf([]) });
+  say({ kind: 'snapshot', snapshot: snapshotOf([...warm, ...encodeAll([tcpListener('l', 'a')])]) });
+  assert.deepEqual(say(request('listener', {})), []);
+  assert.deepEqual(say(request('cluster', { nonce: '1' })), []);
+  assert.deepEqual(say(request('endpoint', { subscribe: ['a'] })), ['2 endpoint: a']);
+  assert.deepEqual(say(request('endpoint', { nonce: '2' })), ['3 listener: l']);
+});
+
 test('what takes the place of something comes before that goes', () => {
   const { say } = conversation('acked');
   const on = (name: string, to: string) =>

@@ -116,9 +116,6 @@ export function want(draft: StreamDraft, snapshot: Snapshot, facts: Fact[]): voi
       if (isSubscribed(state, name)) compare({ state, type, name, before, after: snapshot, facts });
     }
   }
-  for (const name of draft.awaited) {
-    if (snapshot.get('endpoint', name) === undefined) draft.awaited.delete(name);
-  }
   draft.snapshot = snapshot;
 }
 

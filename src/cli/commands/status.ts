@@ -33,6 +33,8 @@ type Summary = {
 type Traffic = {
   readonly edges: number;
   readonly mtls: number;
+  /** Calls that reached nobody: nobody can tell how they would have travelled. */
+  readonly unseen: number;
   /** Edges from outside the mesh, which cannot have mTLS. */
   readonly outside: number;
   readonly rps: number;
@@ -105,6 +107,7 @@ function trafficOf(edges: readonly Edge[]): Traffic {
     edges: edges.length,
     mtls: edges.filter(({ mtls }) => mtls === true).length,
     outside: edges.filter((edge) => isOutside(edge) && edge.mtls !== true).length,
+    unseen: edges.filter((edge) => !isOutside(edge) && edge.mtls === null).length,
     rps,
     successRate: rps === 0 ? null : good / rps,
   };
@@ -172,7 +175,7 @@ function proxyLine({ workload, connected, pending, rejected, inSync }: ProxyEntr
 function trafficLines({ traffic, window }: Summary, style: Style): readonly (readonly string[])[] {
   if (!traffic) return [['Traffic', `${style.mark('fail')} unknown: the node agent does not answer`]];
   if (traffic.edges === 0) return [['Traffic', `none in the last ${window}`]];
-  const inside = traffic.edges - traffic.outside;
+  const inside = traffic.edges - traffic.outside - traffic.unseen;
   const outside = traffic.outside > 0 ? `, ${traffic.outside} from outside` : '';
   const encrypted = `${traffic.mtls}/${inside} edges with mTLS${outside}`;
   const mtls = ['mTLS', `${style.mark(traffic.mtls === inside ? 'ok' : 'warn')} ${encrypted}`];
