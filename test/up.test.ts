@@ -1,9 +1,10 @@
 /** Starting: two meshes at once, as an ordinary user, and on a machine that lacks something. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { findEnvoy } from './support/envoy.ts';
 import { backend, type Count, caller, namespace, service } from './support/lab.ts';
 import {
   bundle,
@@ -89,16 +90,21 @@ async function fails(below: (directory: string) => readonly string[]): Promise<R
 test('an ordinary user has a mesh too', options, async (t) => {
   if ((await exec(['sh', '-c', 'command -v newuidmap'])).code !== 0) return t.skip('needs newuidmap');
   const { file, words } = await withSubordinates('nobody:100000:65536\n');
+  // Ours may lie in a home directory that others cannot enter.
+  const envoy = join(dirname(file), 'envoy');
+  await copyFile(findEnvoy(), envoy);
+  await chmod(dirname(file), 0o755);
   await using mesh = await measured(
     t,
     'it',
     startMesh({
       files: filesOf('rootless'),
+      flags: ['--envoy', envoy],
       below: (directory) => ['sh', '-c', `chown -R 65534:65534 ${directory} && exec "$@"`, 'sh', ...words],
     }),
   );
   await works(mesh, 'rootless');
-  await rm(file);
+  await rm(dirname(file), { recursive: true });
 });
 
 test('an ordinary user without subordinate users is told what is missing', options, async () => {
