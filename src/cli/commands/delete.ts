@@ -9,6 +9,7 @@ import { kindWord, parseKind } from '../kinds.ts';
 import { type Definition, listDefinitions, removeManifest } from '../manifest-files.ts';
 import { readProblems } from '../mesh.ts';
 import { namedObject } from '../names.ts';
+import { print, type View } from '../output.ts';
 import { showProblem } from '../problems.ts';
 import { waitUntilGone } from '../settle.ts';
 
@@ -21,22 +22,37 @@ export async function run(call: Call): Promise<ExitCode> {
   const ofKind = definitions.filter(({ ref }) => ref.kind === kind);
   const definition = choose(ofKind, { kind, name, namespace });
   const suffix = flagOption(call, 'dryRun') ? ' (dry run)' : '';
-  const said = `${call.style.mark('ok')} deleted ${showRef(definition.ref)} from ${definition.file}${suffix}\n`;
+  const { ref, file } = definition;
+  const said = `${call.style.mark('ok')} deleted ${showRef(ref)} from ${file}${suffix}\n`;
+  const report = async (): Promise<void> => {
+    if (call.format === 'table') call.io.stdout.write(said);
+    else await print(call.io, call.format, viewOf(definition, flagOption(call, 'dryRun')));
+  };
   if (flagOption(call, 'dryRun')) {
-    call.io.stdout.write(said);
+    await report();
     return exitCodes.ok;
   }
   const before = await readProblems(adminSocket(call, mesh));
   await removeManifest(mesh.directory, definition);
   if (!flagOption(call, 'wait')) {
-    call.io.stdout.write(said);
+    await report();
     return exitCodes.ok;
   }
   await waitUntilGone(call, mesh, { ref: definition.ref, timeout: durationOption(call, 'timeout') });
-  call.io.stdout.write(said);
+  await report();
   const after = await readProblems(adminSocket(call, mesh));
   showConsequences(call, definition, newIn(before.items, after.items));
   return exitCodes.ok;
+}
+
+function viewOf({ ref, file }: Definition, dryRun: boolean): View {
+  return {
+    data: { apiVersion: 'weft.dev/v1alpha1', kind: 'Deletion', object: ref, file, dryRun },
+    header: ['OBJECT', 'FILE'],
+    rows: [[showRef(ref), file]],
+    names: [[kindWord(ref.kind), ref.namespace, ref.name].filter((word) => word !== '').join('/')],
+    empty: '',
+  };
 }
 
 function newIn(before: readonly ProblemEntry[], after: readonly ProblemEntry[]): readonly ProblemEntry[] {

@@ -2,6 +2,7 @@ import { type Call, durationOption, waitFor } from '../call.ts';
 import { lookForMesh, none, notNamed } from '../choose-mesh.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
+import { print } from '../output.ts';
 import { isRunning, type Target } from '../target.ts';
 
 /** Idempotent: no mesh is what was asked for. */
@@ -22,7 +23,18 @@ export async function run(call: Call): Promise<ExitCode> {
     describe: () => `waiting for the mesh in ${target.directory} to end (pid ${target.pid})`,
     next: `kill -KILL ${target.pid} ends it and everything it started at once`,
   });
-  call.io.stdout.write(`${call.style.mark('ok')} ended the mesh in ${target.directory}\n`);
+  const { directory, pid } = target;
+  if (call.format === 'table') {
+    call.io.stdout.write(`${call.style.mark('ok')} ended the mesh in ${directory}\n`);
+    return exitCodes.ok;
+  }
+  await print(call.io, call.format, {
+    data: { apiVersion: 'weft.dev/v1alpha1', kind: 'End', directory, pid },
+    header: ['DIRECTORY', 'PID'],
+    rows: [[directory, String(pid)]],
+    names: [directory],
+    empty: '',
+  });
   return exitCodes.ok;
 }
 

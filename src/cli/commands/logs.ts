@@ -4,6 +4,7 @@ import { meshToRead } from '../choose-mesh.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CommandFailure } from '../failure.ts';
 import { endOfMesh } from '../mesh-end.ts';
+import { type Format, showData } from '../output.ts';
 import { asRecord } from '../record.ts';
 import { openBody } from '../request.ts';
 import { findWorkload } from '../workloads.ts';
@@ -28,7 +29,7 @@ export async function run(call: Call): Promise<ExitCode> {
     // Nothing may have been written yet.
     timeout: 0,
   });
-  const cut = await copy(body, (line) => io.stdout.write(`${textOf(line)}\n`));
+  const cut = await copy(body, async (line) => io.stdout.write(await shown(line, call.format)));
   if (io.signal.aborted) return exitCodes.interrupted;
   if (!follow && cut === undefined) return exitCodes.ok;
   const ended = await endOfMesh(call, mesh);
@@ -39,13 +40,13 @@ export async function run(call: Call): Promise<ExitCode> {
 }
 
 /** Gives what cut the stream short, if something did. */
-async function copy(body: Readable, write: (line: string) => void): Promise<Error | undefined> {
+async function copy(body: Readable, write: (line: string) => Promise<unknown>): Promise<Error | undefined> {
   let rest = '';
   try {
     for await (const chunk of body.setEncoding('utf8')) {
       const lines = `${rest}${String(chunk)}`.split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) write(line);
+      for (const line of lines) await write(line);
     }
     return undefined;
   } catch (error) {
@@ -64,6 +65,13 @@ function brokenOff(cause: Error): CommandFailure {
     },
     cause,
   );
+}
+
+/** For scripts one JSON object a line, or one YAML document; for people what the workload wrote. */
+async function shown(line: string, format: Format): Promise<string> {
+  if (format === 'json') return `${line}\n`;
+  if (format === 'yaml') return `---\n${await showData('yaml', JSON.parse(line))}`;
+  return `${textOf(line)}\n`;
 }
 
 /** The runtime sends `{time, stream, text}` a line; the text is what the workload wrote. */
