@@ -24,16 +24,22 @@ export function createLatest<T>(): Latest<T> {
           yield current.value;
           continue;
         }
-        await new Promise<void>((resolve) => {
-          const wake = (): void => {
-            wakers.delete(wake);
-            signal.removeEventListener('abort', wake);
-            resolve();
-          };
-          wakers.add(wake);
-          signal.addEventListener('abort', wake);
-        });
+        await nextWake(wakers, signal);
       }
     },
   };
+}
+
+/** Waits until somebody calls what it puts into `wakers`, or the signal aborts. It takes itself out. */
+export function nextWake(wakers: Set<() => void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      wakers.delete(wake);
+      signal.removeEventListener('abort', wake);
+      resolve();
+    };
+    wakers.add(wake);
+    signal.addEventListener('abort', wake);
+    if (signal.aborted) wake();
+  });
 }

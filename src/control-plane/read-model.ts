@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { relative } from 'node:path';
 import { type AdminReaders, type ControlPlaneMetrics, objectMatches } from '../admin/admin.ts';
 import type { FileLocation, MeshStatus, ObjectEntry, ProblemEntry, ProxyEntry } from '../admin/types.ts';
+import type { Logger } from '../base/log.ts';
 import { sortedBy } from '../base/sorted.ts';
 import type { Clock } from '../base/time.ts';
 import type { ObjectStatus } from '../model/condition.ts';
@@ -23,6 +24,7 @@ export type ReadModelOptions = {
   readonly settings: MeshSettings;
   readonly certificateTtl: number;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly startedAt: number;
   readonly ledger: AppliedLedger;
   readonly proxies: Proxies;
@@ -56,7 +58,12 @@ export function createReadModel(options: ReadModelOptions): AdminReaders & { rea
       waiting = true;
       setTimeout(() => {
         waiting = false;
-        entries();
+        try {
+          entries();
+        } catch (error) {
+          // Our own mistake: whoever asks next is told, and everything else goes on.
+          options.log.error('could not work out the conditions', { error: String(error) });
+        }
       }, calm).unref();
     },
     status: () => meshStatus(options, entries()),

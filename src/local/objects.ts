@@ -1,6 +1,5 @@
-import { refKey } from '../model/object-ref.ts';
+import { refKey, refOf } from '../model/object-ref.ts';
 import type { KubeObject, SourceEvent } from '../sources/types.ts';
-import { refOf } from './pod-set.ts';
 
 /** The kinds that the runtime acts on. */
 const wanted: ReadonlySet<string> = new Set(['Deployment', 'Pod', 'Service']);

@@ -1,3 +1,5 @@
+import { nextWake } from '../base/latest.ts';
+
 /** One line that a container wrote. */
 export type OutputLine = {
   /** Milliseconds since the epoch. */
@@ -66,17 +68,4 @@ export function createOutput(clock: () => number): Output {
       }
     },
   };
-}
-
-function nextWake(wakers: Set<() => void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      wakers.delete(done);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    wakers.add(done);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stableJson } from '../base/sorted.ts';
-import type { ObjectRef } from '../model/object-ref.ts';
+import { type ObjectRef, refOf } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Container, DeploymentSpec, PodSpec, Probe } from '../sources/specs.ts';
 import { type KubeObject, wellKnown } from '../sources/types.ts';
@@ -152,11 +152,6 @@ function nothingToRun(object: KubeObject): Problem {
     ref: refOf(object),
     field: at,
   };
-}
-
-export function refOf(object: KubeObject): ObjectRef {
-  const group = object.apiVersion.includes('/') ? (object.apiVersion.split('/')[0] ?? '') : '';
-  return { group, kind: object.kind, namespace: object.metadata.namespace, name: object.metadata.name };
 }
 
 /** Ten characters without vowels or look-alikes, as a cluster's own hashes have. */

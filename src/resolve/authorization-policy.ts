@@ -1,11 +1,11 @@
 import type { Access, AccessPolicy, AccessRule } from '../model/access.ts';
-import type { ObjectRef } from '../model/object-ref.ts';
+import { type ObjectRef, refOf } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { AuthorizationPolicyObject, PolicyTargetReference } from '../sources/specs-istio.ts';
 import type { Labels } from '../sources/types.ts';
 import { anyone, needsHttp, readAccessRule } from './access-rule.ts';
 import { wellKnown } from './labels.ts';
-import { createReport, type Report, refOf } from './problems.ts';
+import { createReport, type Report } from './problems.ts';
 import { selects } from './selector.ts';
 
 /**

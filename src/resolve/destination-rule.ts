@@ -1,13 +1,13 @@
 import { sortedBy } from '../base/sorted.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import { type ObjectRef, showRef } from '../model/object-ref.ts';
+import { type ObjectRef, refOf, showRef } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Destination, TrafficPolicy } from '../model/traffic.ts';
 import type { DestinationRuleObject } from '../sources/specs-istio.ts';
 import type { Labels } from '../sources/types.ts';
 import { expandHost, isVisible, readVisibility, sameVisibility, type Visibility } from './host.ts';
 import { type HostIndex, indexHosts } from './host-index.ts';
-import { createReport, createReports, refOf, unsupported } from './problems.ts';
+import { createReport, createReports, unsupported } from './problems.ts';
 import { type LayeredPolicy, policyFor, readPolicy } from './traffic-policy.ts';
 
 /** A DestinationRule by itself. */

@@ -1,9 +1,8 @@
 import { compareStrings } from '../base/sorted.ts';
-import type { ObjectRef } from '../model/object-ref.ts';
+import { type ObjectRef, refOf } from '../model/object-ref.ts';
 import type { Endpoint, Service, ServiceEndpoints, ServicePort, Workload } from '../model/service.ts';
 import type { EndpointSliceObject, SliceEndpoint } from '../sources/specs.ts';
 import { wellKnown } from './labels.ts';
-import { refOf } from './problems.ts';
 
 /** One slice, flat: an address and what may be sent to it. */
 export type ReadSlice = {

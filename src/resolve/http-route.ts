@@ -1,5 +1,5 @@
 import type { MeshSettings } from '../model/mesh.ts';
-import type { ObjectRef } from '../model/object-ref.ts';
+import { type ObjectRef, refOf } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import { defaultRetry, noHeaders, type RetryPolicy } from '../model/traffic.ts';
 import type {
@@ -12,7 +12,7 @@ import { readDuration, readInteger } from './duration.ts';
 import { serviceHost } from './host.ts';
 import { isCore, readBackendFilters, readRuleFilters } from './http-route-filter.ts';
 import { readMatches } from './http-route-match.ts';
-import { createReport, type Report, refOf, unsupported } from './problems.ts';
+import { createReport, type Report, unsupported } from './problems.ts';
 import { type ActionDraft, type BackendDraft, type RuleDraft, refuse } from './rule.ts';
 
 /** An HTTPRoute by itself. */

@@ -1,10 +1,10 @@
 import type { MtlsMode } from '../model/access.ts';
 import type { MeshSettings } from '../model/mesh.ts';
-import { type ObjectRef, type Origin, showRef } from '../model/object-ref.ts';
+import { type ObjectRef, type Origin, refOf, showRef } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { IstioMtls, PeerAuthenticationObject } from '../sources/specs-istio.ts';
 import type { Labels } from '../sources/types.ts';
-import { createReport, type createReports, refOf } from './problems.ts';
+import { createReport, type createReports } from './problems.ts';
 import { selects } from './selector.ts';
 
 /** A PeerAuthentication by itself. An unset mode inherits. */

@@ -1,7 +1,6 @@
 import { nearestWord } from '../base/nearest.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import type { Problem, ProblemCode } from '../model/problem.ts';
-import type { KubeObject } from '../sources/types.ts';
 
 /**
  * The codes that this room gives, with the reason that a condition shows. Gateway API's own word where it has one.
@@ -59,16 +58,6 @@ export function createReports(): { readonly on: (ref: ObjectRef) => Report; read
       return report;
     },
     all: () => [...reports.values()].flatMap((report) => report.problems),
-  };
-}
-
-export function refOf(object: KubeObject): ObjectRef {
-  const slash = object.apiVersion.indexOf('/');
-  return {
-    group: slash < 0 ? '' : object.apiVersion.slice(0, slash),
-    kind: object.kind,
-    namespace: object.metadata.namespace,
-    name: object.metadata.name,
   };
 }
 

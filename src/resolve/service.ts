@@ -1,14 +1,14 @@
 import { uniqueSorted } from '../base/sorted.ts';
 import type { MeshSettings } from '../model/mesh.ts';
 import { type ServiceKey, type SpiffeId, serviceKey } from '../model/names.ts';
-import type { ObjectRef } from '../model/object-ref.ts';
+import { type ObjectRef, refOf } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Service, ServicePort } from '../model/service.ts';
 import type { ServiceObject, ServicePortSpec } from '../sources/specs.ts';
 import type { Labels } from '../sources/types.ts';
 import { readVisibility, serviceHost, type Visibility } from './host.ts';
 import { wellKnown } from './labels.ts';
-import { createReport, type Report, refOf, unsupported } from './problems.ts';
+import { createReport, type Report, unsupported } from './problems.ts';
 import { selectProtocol } from './protocol.ts';
 
 /** A Service by itself, before anything is known of its workloads and routes. */

@@ -1,10 +1,10 @@
 import type { MeshSettings } from '../model/mesh.ts';
-import type { ObjectRef, Origin } from '../model/object-ref.ts';
+import { type ObjectRef, type Origin, refOf } from '../model/object-ref.ts';
 import type { Problem } from '../model/problem.ts';
 import type { IstioHTTPRoute, VirtualServiceObject, VirtualServiceSpec } from '../sources/specs-istio.ts';
 import { orElse } from './fields.ts';
 import { expandHost, readVisibility, type Visibility } from './host.ts';
-import { createReport, type Report, refOf, unsupported } from './problems.ts';
+import { createReport, type Report, unsupported } from './problems.ts';
 import type { BackendDraft, RuleDraft } from './rule.ts';
 import { type Reading, readDestinations, readRoute } from './virtual-service-action.ts';
 import {

@@ -1,9 +1,9 @@
 import type { MeshSettings } from '../model/mesh.ts';
 import { spiffeId, workloadKey } from '../model/names.ts';
+import { refOf } from '../model/object-ref.ts';
 import { shownAs, type Workload } from '../model/service.ts';
 import type { PodObject } from '../sources/specs.ts';
 import { wellKnown } from './labels.ts';
-import { refOf } from './problems.ts';
 
 /** A Pod, as a workload and as what inbound views need beside it. */
 export type ReadPod = {

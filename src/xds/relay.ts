@@ -1,4 +1,5 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
+import { nextWake } from '../base/latest.ts';
 import type { Logger } from '../base/log.ts';
 import { backoff, sleep } from '../base/time.ts';
 import type { Resource } from '../snapshot/resource.ts';
@@ -69,15 +70,7 @@ export function createRelay(options: RelayOptions): Relay {
         yield { snapshot: cache.snapshot(), complete: cache.complete(), responses };
         continue;
       }
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          wakers.delete(wake);
-          signal.removeEventListener('abort', wake);
-          resolve();
-        };
-        wakers.add(wake);
-        signal.addEventListener('abort', wake);
-      });
+      await nextWake(wakers, signal);
     }
   }
 
